@@ -1,0 +1,150 @@
+"""How a job can end: a closed set of outcomes, and the errors that ask the host for another try.
+
+Outcome (enum)              final: recorded, and the host is told "success"
+JobError                    not final: the host is told "failure", retries, and at last poisons the message
+├── BrokenInstallation      OpenFace, a model or a library is missing or doesn't work
+├── KilledFromOutside       something else killed OpenFace (as a rule the kernel, for want of memory)
+├── StorageUnavailable      blob storage did not answer, or refused
+├── SourceChanged           the medium was overwritten again and again while it was being analysed
+├── PublishConflict         somebody else wrote the result that this job was about to write
+└── InternalFault           a fault of this program
+Rejected                    carries a final verdict from the room that reached it up to the job
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a medium's job ended. Every medium ends in exactly one of these."""
+
+    ANALYSED = "analysed"
+    """Every image or frame is there and checked; the only outcome with a CSV."""
+    NO_FACE = "no_face"
+    """OpenFace found no face at all."""
+    UNSUPPORTED = "unsupported"
+    """Content that OpenFace can't take."""
+    UNREADABLE = "unreadable"
+    """Damaged, empty or undecodable."""
+    INCOMPLETE = "incomplete"
+    """A video with fewer rows than frames, or fewer frames than it promises."""
+    TOO_LARGE = "too_large"
+    """Over the limits on bytes, pixels or duration."""
+    INVALID_REQUEST = "invalid_request"
+    """Metadata with a value that doesn't exist."""
+    TIMED_OUT = "timed_out"
+    """Over the job's time limit: our own kill."""
+    CRASHED = "crashed"
+    """OpenFace failed on it, alone, while a known-good sample still works."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nobody needs to look at it: OpenFace measured the medium, with or without a face in it."""
+        return self in (Outcome.ANALYSED, Outcome.NO_FACE)
+
+    @property
+    def advice(self) -> str:
+        """What the person who uploaded the medium can do about it, as one sentence."""
+        return _ADVICE[self]
+
+
+_ADVICE = {
+    Outcome.ANALYSED: "Nothing to do: the CSV is in the output container.",
+    Outcome.NO_FACE: "Upload a picture or clip in which a face is larger, sharper and turned to the camera.",
+    Outcome.UNSUPPORTED: "Convert it to JPEG, PNG or BMP, or to a video such as MP4, and upload that.",
+    Outcome.UNREADABLE: "Export it again from where it was made, check that it opens on your computer, then upload it.",
+    Outcome.INCOMPLETE: "Upload the whole clip again; if it still ends here, export it anew from where it was made.",
+    Outcome.TOO_LARGE: "Upload a smaller or shorter version, or ask the operator to raise the limit.",
+    Outcome.INVALID_REQUEST: "Correct the metadata of the file or of its container, and upload the file again.",
+    Outcome.TIMED_OUT: "Upload a shorter clip, or ask the operator to raise the time limit.",
+    Outcome.CRASHED: "Export it anew, in another size or format; if that fails too, send it to the operator.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What a checked CSV holds. Images have ``faces``, videos have ``frames`` and ``frames_with_face``."""
+
+    faces: int | None = None
+    frames: int | None = None
+    frames_with_face: int | None = None
+    confidence_median: float | None = None
+    """OpenFace's own confidence, 0 to 1, over faces, or over the frames with a face."""
+    confidence_lowest: float | None = None
+
+    @property
+    def in_words(self) -> str:
+        """For a sentence or a table cell: ``2 faces``, ``75 frames, 75 with a face``; ``it`` when nothing is known."""
+        if self.frames is None and self.faces is None:
+            return "it"
+        if self.frames is not None:
+            return f"{self.frames} frames, {self.frames_with_face} with a face"
+        return "1 face" if self.faces == 1 else f"{self.faces} faces"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A final outcome with its sentence."""
+
+    outcome: Outcome
+    message: str
+    """One sentence that a person who isn't a developer understands."""
+    measured: Measured | None = None
+
+    @classmethod
+    def analysed(cls, measured: Measured) -> Verdict:
+        """The good end: a CSV that is whole."""
+        return cls(outcome=Outcome.ANALYSED, message=f"Measured {measured.in_words}.", measured=measured)
+
+
+class Rejected(Exception):
+    """The medium's outcome is final although no result was made; ``verdict`` says which and why."""
+
+    def __init__(self, outcome: Outcome, message: str) -> None:
+        super().__init__(message)
+        self.verdict = Verdict(outcome=outcome, message=message)
+
+
+class JobError(Exception):
+    """The job could not be brought to an outcome, and another try may. The message says what to do next."""
+
+
+class BrokenInstallation(JobError):
+    """OpenFace can't run here: ``summary`` in one sentence, ``findings`` what is missing or wrong, by name."""
+
+    def __init__(self, summary: str, findings: Sequence[str] = ()) -> None:
+        self.summary = summary
+        self.findings = tuple(findings)
+        lines = "".join(f"\n  - {finding}" for finding in self.findings)
+        super().__init__(f"{summary}{lines}\nRun 'python -m openface_runner doctor' where the app runs for the cure.")
+
+
+class KilledFromOutside(JobError):
+    """OpenFace was killed by something other than this program."""
+
+
+class DiskFull(JobError):
+    """There is no room left for working files."""
+
+
+class StorageUnavailable(JobError):
+    """Blob storage did not answer, or refused."""
+
+
+class SourceChanged(JobError):
+    """The medium's content or metadata changed more often than a job starts anew."""
+
+
+class PublishConflict(JobError):
+    """The result that this job was about to write was written by somebody else since the job began."""
+
+
+class ClaimLost(JobError):
+    """The job's claim on its medium ran out while it worked, so another delivery may be at it."""
+
+
+class InternalFault(JobError):
+    """This program did something wrong; the message is for its developers."""
