@@ -1,0 +1,181 @@
+"""``analyse``: measure files of this computer, without Azure; the same way as a blob's from the download on."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openface_runner.analysis import Analyser
+from openface_runner.media.content import describe
+from openface_runner.media.request import AuModel, Request
+from openface_runner.outcomes import BrokenInstallation, JobError
+from openface_runner.records import Record, State, Step
+from openface_runner.settings import Capture, Settings
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class WrongUse(ValueError):
+    """The command line asks for something that can't be done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Result:
+    source: Path
+    record: Record
+
+    @property
+    def is_good(self) -> bool:
+        return self.record.outcome is not None and self.record.outcome.is_good
+
+
+def add_command(commands: Any) -> None:
+    """Add ``analyse`` to an argument parser's commands."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "analyse",
+        help="measure pictures and clips of this computer",
+        description="Writes NAME.csv (when a face was measured) and NAME.json (always) into DIR for each medium. "
+        "Exit code 0 when every medium is 'analysed' or 'no_face', 1 otherwise, 2 for wrong use or a broken OpenFace.",
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where results go; made if missing")
+    parser.add_argument("--capture", type=Capture, choices=list(Capture), help="how the media were taken")
+    parser.add_argument(
+        "--au-model",
+        type=AuModel,
+        choices=list(AuModel),
+        default=AuModel.DYNAMIC,
+        help="static for clips that hold one expression",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Analyse the files; see ``add_command`` for what it prints, writes and returns."""
+    _check_names(arguments.files, arguments.out)
+    settings = Settings.from_environment()
+    analyser = Analyser.from_settings(settings)
+    request = Request(capture=arguments.capture or settings.default_capture, au_model=arguments.au_model)
+    _make_folder(arguments.out)
+    if not analyser.engine.is_openface:
+        print(f"These are not OpenFace's numbers: measured with {analyser.engine}.", file=sys.stderr)
+    one = partial(_analyse_one, analyser, settings, request, arguments.out)
+    results = []
+    with _progress(len(arguments.files)) as progress, ThreadPoolExecutor(settings.openface_processes) as pool:
+        futures = [pool.submit(one, file) for file in arguments.files]
+        try:
+            for future in as_completed(futures):
+                results.append(future.result())
+                progress.advance(progress.task_ids[0])
+                _report(results[-1], arguments.out, as_json=arguments.json)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            analyser.stop()
+            raise
+    return 0 if all(result.is_good for result in results) else 1
+
+
+def _check_names(files: Sequence[Path], out: Path) -> None:
+    for file in files:
+        if not file.is_file():
+            raise WrongUse(f"{file} {'is a folder' if file.is_dir() else 'does not exist'}; name files.")
+    twice = [name for name, count in Counter(file.name for file in files).items() if count > 1]
+    if twice:
+        raise WrongUse(f"Several files are named {twice[0]!r} and would write the same result; use a DIR for each.")
+    inputs = {file.resolve() for file in files}
+    for file in files:
+        for result in (_csv_of(out, file), _record_of(out, file)):
+            if result.resolve() in inputs:
+                raise WrongUse(
+                    f"The result of {file} would overwrite {result}, which is to be analysed; use another DIR."
+                )
+
+
+def _csv_of(out: Path, file: Path) -> Path:
+    return out / f"{file.name}.csv"
+
+
+def _record_of(out: Path, file: Path) -> Path:
+    return out / f"{file.name}.json"
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WrongUse(f"The folder {folder} can't be made: {error.strerror}.") from error
+
+
+def _analyse_one(analyser: Analyser, settings: Settings, request: Request, out: Path, file: Path) -> _Result:
+    asked = {"capture": request.capture, "au_model": request.au_model}
+    record = Record(blob=file.name, state=State.RUNNING, request=asked, settings=analyser.fingerprint(request))
+    csv = _csv_of(out, file)
+    # Never two results at once: what an earlier run left would pass for this one's.
+    csv.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix="openface-job-", dir=settings.work_dir) as folder:
+        try:
+            analysis = analyser.analyse(file, request, Path(folder).resolve())
+        except BrokenInstallation:
+            raise
+        except (JobError, OSError) as error:
+            record = record.given_up(error)
+        else:
+            if analysis.csv is not None:
+                _move_whole(analysis.csv, csv)
+            record = (
+                record.judged(analysis.verdict)
+                .reached(
+                    Step.MEASURED,
+                    source={"bytes": file.stat().st_size},
+                    medium=describe(analysis.medium) if analysis.medium else {},
+                    engine={**vars(analyser.engine), "openface_seconds": analysis.openface_seconds},
+                    csv=csv.name if analysis.csv else None,
+                )
+                .ended()
+            )
+    _record_of(out, file).write_text(record.to_json() + "\n", encoding="utf-8")
+    return _Result(source=file, record=record)
+
+
+def _move_whole(csv: Path, target: Path) -> None:
+    # Under a passing name first: the working folder may be on another disk, and a reader must never see half a CSV.
+    passing = target.with_name(f".{target.name}.part")
+    shutil.copyfile(csv, passing)
+    passing.replace(target)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = TextColumn("analysing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        progress.add_task("analysing", total=total)
+        yield progress
+
+
+def _report(result: _Result, out: Path, *, as_json: bool) -> None:
+    record = result.record
+    csv = str(out / record.csv) if record.csv else None
+    if as_json:
+        line = {"source": str(result.source), "outcome": record.outcome, "message": record.message, "csv": csv}
+        print(json.dumps(line), flush=True)
+        return
+    print(f"{result.source}: {record.outcome or record.state}. {record.message}", *([f"-> {csv}"] if csv else []))
+    if not result.is_good:
+        print(f"  {record.advice}")

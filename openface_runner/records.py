@@ -1,0 +1,128 @@
+"""The job record: what is known of one medium's job, as data that is written as JSON beside the results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from openface_runner.outcomes import Outcome, Verdict
+
+
+class State(StrEnum):
+    """Where a job stands."""
+
+    RUNNING = "running"
+    RETRYING = "retrying"
+    """The last try failed; the host tries again, or has given up: ``attempts`` tells which."""
+    FAILED = "failed"
+    """No outcome, and nobody tries again by itself: a local file's only."""
+    ENDED = "ended"
+    WITHDRAWN = "withdrawn"
+    """The medium was deleted before its job ended."""
+
+
+class Step(StrEnum):
+    """A step of a job's way; the record holds when each was reached."""
+
+    CLAIMED = "claimed"
+    DOWNLOADED = "downloaded"
+    INSPECTED = "inspected"
+    MEASURED = "measured"
+    PUBLISHED = "published"
+    ENDED = "ended"
+
+
+class Record(BaseModel):
+    """One medium's job. Immutable: each change makes a new one."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: int = 1
+    container: str | None = None
+    """None, like ``blob``, for a local file."""
+    blob: str
+    """The blob's name, or the local file's."""
+    state: State
+    outcome: Outcome | None = None
+    message: str = ""
+    """One sentence for a person who isn't a developer."""
+    advice: str = ""
+    """What they can do about it."""
+    attempts: int = 0
+    steps: dict[Step, datetime] = {}
+    """When each step of the latest attempt was reached, UTC."""
+    source: dict[str, Any] = {}
+    """The medium as it was uploaded: etag, bytes, content_type, last_modified."""
+    request: dict[str, Any] = {}
+    """What was asked for: capture, au_model."""
+    medium: dict[str, Any] = {}
+    """What the content turned out to be: kind, format, width, height, and for videos codec, frames, duration."""
+    measured: dict[str, Any] = {}
+    """What OpenFace measured: faces, or frames and frames_with_face; median and lowest confidence."""
+    engine: dict[str, Any] = {}
+    """What measured it: name, version, is_openface, openface_seconds."""
+    settings: str = ""
+    """Fingerprint of all that decides a result but the medium."""
+    csv: str | None = None
+    """Where the CSV is: container and name in blob storage, or the local file."""
+    error: str | None = None
+    """Why the last attempt failed, when it did."""
+
+    def reached(self, step: Step, **changes: Any) -> Record:
+        """The record once a step is reached, now, with other fields changed too."""
+        return self.model_copy(update={"steps": {**self.steps, step: datetime.now(UTC)}, **changes})
+
+    def judged(self, verdict: Verdict) -> Record:
+        """The record with an outcome and what was measured; the job isn't at its end until its state says so."""
+        return self.model_copy(
+            update={
+                "outcome": verdict.outcome,
+                "message": verdict.message,
+                "advice": verdict.outcome.advice,
+                "measured": _set_fields(vars(verdict.measured)) if verdict.measured else {},
+            }
+        )
+
+    def ended(self) -> Record:
+        """The record at its end."""
+        return self.reached(Step.ENDED, state=State.ENDED, error=None)
+
+    def failed(self, error: BaseException) -> Record:
+        """The record after an attempt that reached no outcome."""
+        return self.model_copy(
+            update={
+                "state": State.RETRYING,
+                "outcome": None,
+                "error": f"{type(error).__name__}: {error}",
+                "message": "Something other than the file went wrong; it is tried again by itself.",
+                "advice": "Nothing to do for now. If it stays like this, tell the operator.",
+            }
+        )
+
+    def given_up(self, error: BaseException) -> Record:
+        """The record of a local file that reached no outcome."""
+        advice = "Follow what the message says, then run the command again."
+        return self.model_copy(update={"state": State.FAILED, "message": str(error), "advice": advice})
+
+    def withdrawn(self) -> Record:
+        """The record of a medium that was deleted before its job ended."""
+        return self.model_copy(
+            update={
+                "state": State.WITHDRAWN,
+                "outcome": None,
+                "message": "The file was deleted before it was analysed.",
+                "advice": "Nothing to do. To have it analysed after all, upload it again.",
+            }
+        )
+
+    def to_json(self) -> str:
+        """As indented JSON."""
+        return self.model_dump_json(indent=2)
+
+
+def _set_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
