@@ -1,0 +1,223 @@
+"""A medium's way, from the event of its arrival to its checked CSV and its record.
+
+    decline what isn't ours - look - claim - already done? - download - analyse - look again - publish - record
+
+Whatever step it dies at, the next delivery of the event ends in the same state: the published CSV is the commit, and
+everything before it can be done again.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from openface_runner.analysis import Analysis
+from openface_runner.media.address import decline_reason
+from openface_runner.media.content import Medium, describe
+from openface_runner.media.request import Request, read_request
+from openface_runner.outcomes import JobError, Measured, Outcome, PublishConflict, Rejected, SourceChanged, Verdict
+from openface_runner.records import Record, State, Step
+from openface_runner.services import Services
+from openface_runner.storage import Claim, Published, Source, Version, VersionGone
+
+_log = logging.getLogger(__name__)
+
+_MOST_STARTS = 5
+"""How often a job starts anew because its medium changed, before the host is asked to try later."""
+
+
+def analyse_blob(services: Services, container: str, name: str) -> None:
+    """Bring one blob's job to its outcome; return when there is nothing more to do about this event.
+
+    Called once for each delivery of an event, as often as the host likes, at the same time too.
+
+    Raises:
+        JobError: no outcome was reached and another try may help: the host tries again, and at last puts the event
+            into the poison queue.
+    """
+    reason = decline_reason(container, name)
+    if reason is not None:
+        _log.info("Declined %s/%s: %s.", container, name, reason)
+        return
+    source = services.account.source(container, name)
+    version = source.look()
+    if version is None or version.is_directory:
+        _log.info("Declined %s: %s.", source, "it marks a directory" if version else "it is gone")
+        return
+    services.prepare()
+    with services.records.claim(source, _new_record(source, version)) as claim:
+        if claim is None:
+            _log.info("%s is being analysed by another invocation, whose own event covers it.", source)
+            return
+        _Job(services, source, claim).run()
+
+
+def _new_record(source: Source, version: Version) -> Record:
+    uploaded = {
+        "etag": version.etag,
+        "bytes": version.size,
+        "content_type": version.content_type,
+        "last_modified": version.last_modified.isoformat(),
+    }
+    return Record(container=source.container, blob=source.name, state=State.RUNNING, source=uploaded)
+
+
+class _Job:
+    """One claimed medium, in the claim's time."""
+
+    def __init__(self, services: Services, source: Source, claim: Claim) -> None:
+        self._services = services
+        self._source = source
+        self._claim = claim
+        self._record = claim.read() or Record(container=source.container, blob=source.name, state=State.RUNNING)
+
+    def run(self) -> None:
+        try:
+            self._run_on_newest_version()
+        except Exception as error:
+            self._note_failure(error)
+            raise
+
+    def _run_on_newest_version(self) -> None:
+        for _ in range(_MOST_STARTS):
+            version = self._source.look()
+            if version is None:
+                self._update(self._record.withdrawn())
+                _log.info("%s was deleted before it was analysed.", self._source)
+                return
+            try:
+                self._analyse(version)
+            except (VersionGone, PublishConflict) as change:
+                _log.info("%s starts anew: %s", self._source, change)
+            else:
+                return
+        raise SourceChanged(
+            f"{self._source} changed {_MOST_STARTS} times while it was analysed. It is tried again; if it stays so, "
+            "find out what keeps writing to it."
+        )
+
+    def _analyse(self, version: Version) -> None:
+        request, rejected = self._read_request(version)
+        fingerprint = self._services.analyser.fingerprint(request)
+        published = self._services.results.published(self._source)
+        if self._already_done(version, fingerprint, published):
+            _log.info("%s is already done: %s.", self._source, self._record.outcome)
+            return
+        self._begin(version, request, fingerprint)
+        with self._working_folder() as work:
+            if rejected is not None:
+                analysis = Analysis(verdict=rejected.verdict)
+            else:
+                analysis = self._download_and_analyse(version, request, work)
+            self._check_unchanged(version)
+            self._publish(analysis, published)
+        self._end(analysis.verdict)
+
+    def _read_request(self, version: Version) -> tuple[Request, Rejected | None]:
+        default = self._services.settings.default_capture
+        try:
+            container_metadata = self._source.container_metadata()
+            return read_request(version.metadata, container_metadata, default_capture=default), None
+        except Rejected as rejected:
+            return Request(capture=default), rejected
+
+    def _already_done(self, version: Version, fingerprint: str, published: Published | None) -> bool:
+        record = self._record
+        wanted = (version.etag, fingerprint)
+        known = (record.source.get("etag"), record.settings) == wanted
+        ended = known and record.state is State.ENDED
+        if published is None or (published.source_etag, published.settings) != wanted:
+            return ended and record.outcome is not Outcome.ANALYSED
+        if not ended:
+            # A job died between the commit and the record's end: only that is left to do.
+            record = record if known else self._new_record(version, fingerprint)
+            verdict = Verdict.analysed(Measured(**record.measured))
+            self._update(record.judged(verdict).reached(Step.PUBLISHED, csv=self._csv_place()).ended())
+        return True
+
+    def _begin(self, version: Version, request: Request, fingerprint: str) -> None:
+        asked = {"capture": request.capture, "au_model": request.au_model}
+        same = self._record.source.get("etag") == version.etag
+        attempts = (self._record.attempts if same else 0) + 1
+        record = self._new_record(version, fingerprint).model_copy(update={"attempts": attempts, "request": asked})
+        self._update(record.reached(Step.CLAIMED))
+
+    def _new_record(self, version: Version, fingerprint: str) -> Record:
+        return _new_record(self._source, version).model_copy(update={"settings": fingerprint})
+
+    def _csv_place(self) -> str:
+        results = self._services.results
+        return f"{results.container}/{results.name_for(self._source)}"
+
+    def _download_and_analyse(self, version: Version, request: Request, work: Path) -> Analysis:
+        analyser = self._services.analyser
+        try:
+            analyser.check_size(version.size)
+        except Rejected as rejected:
+            return Analysis(verdict=rejected.verdict)
+        upload = work / "upload"
+        self._source.download(version, upload)
+        self._record = self._record.reached(Step.DOWNLOADED)
+        return analyser.analyse(upload, request, work, on_inspected=self._note_medium)
+
+    def _note_medium(self, medium: Medium) -> None:
+        self._update(self._record.reached(Step.INSPECTED, medium=describe(medium)))
+
+    def _check_unchanged(self, version: Version) -> None:
+        # Metadata that change alter the ETag and raise no event: nobody else would come back for the new version.
+        now = self._source.look()
+        if now is None or now.etag != version.etag:
+            raise VersionGone("it changed while it was analysed")
+
+    def _publish(self, analysis: Analysis, published: Published | None) -> None:
+        results, engine = self._services.results, self._services.analyser.engine
+        # Written before the commit, so that whoever finds the commit without the record's end can finish it.
+        self._update(
+            self._record.judged(analysis.verdict).reached(
+                Step.MEASURED,
+                engine={**vars(engine), "openface_seconds": analysis.openface_seconds},
+                csv=self._csv_place() if analysis.csv else None,
+            )
+        )
+        if analysis.csv is not None:
+            results.publish(self._source, analysis.csv, self._provenance(analysis), over=published)
+            self._record = self._record.reached(Step.PUBLISHED)
+        elif published is not None:
+            results.withdraw(self._source, published)
+
+    def _provenance(self, analysis: Analysis) -> dict[str, str]:
+        return {
+            "source_container": self._source.container,
+            "source_blob": self._source.name,
+            "source_etag": self._record.source["etag"],
+            "settings": self._record.settings,
+            "outcome": analysis.verdict.outcome.value,
+            "engine": str(self._services.analyser.engine),
+        }
+
+    def _end(self, verdict: Verdict) -> None:
+        self._update(self._record.ended())
+        # The portal shows these invocations as green, so the log line must not be.
+        level = logging.INFO if verdict.outcome.is_good else logging.ERROR
+        _log.log(level, "%s: %s. %s", self._source, verdict.outcome, verdict.message)
+
+    def _note_failure(self, error: Exception) -> None:
+        _log.error("%s: no outcome yet, the host will try again. %s: %s", self._source, type(error).__name__, error)
+        try:
+            self._update(self._record.failed(error))
+        except JobError as second:
+            # The first error is the one that matters; it is on its way to the host.
+            _log.warning("The record of %s could not be written either: %s", self._source, second)
+
+    def _update(self, record: Record) -> None:
+        self._record = self._claim.write(record)
+
+    @contextmanager
+    def _working_folder(self) -> Iterator[Path]:
+        parent = self._services.settings.work_dir
+        with tempfile.TemporaryDirectory(prefix="openface-job-", dir=parent, ignore_cleanup_errors=True) as folder:
+            # Resolved: OpenFace's messages are compared with the paths that it was given.
+            yield Path(folder).resolve()

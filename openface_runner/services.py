@@ -1,0 +1,48 @@
+"""What a running app is made of, put together once from the environment."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from openface_runner.analysis import Analyser
+from openface_runner.settings import Settings
+from openface_runner.storage import Account, Records, Results, connect
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Settings, OpenFace and storage, shared by all invocations of the process."""
+
+    settings: Settings
+    analyser: Analyser
+    account: Account
+    results: Results
+    records: Records
+    _prepared: threading.Event = field(default_factory=threading.Event)
+
+    def prepare(self) -> None:
+        """Create our containers where they don't exist yet; asks storage only once in a process's life."""
+        if not self._prepared.is_set():
+            self.results.prepare()
+            self.records.prepare()
+            self._prepared.set()
+
+
+def start() -> Services:
+    """Read the settings, find OpenFace and connect to storage (without asking it anything yet).
+
+    Raises:
+        SettingsError, ConnectionMissing: the app's settings are wrong.
+        BrokenInstallation: OpenFace can't be used, with a list of what is missing.
+    """
+    settings = Settings.from_environment()
+    analyser = Analyser.from_settings(settings)
+    account = connect()
+    return Services(
+        settings=settings,
+        analyser=analyser,
+        account=account,
+        results=account.results(settings.output_container),
+        records=account.records(settings.jobs_container),
+    )

@@ -1,0 +1,257 @@
+"""A medium's way on real storage, with programs in OpenFace's place that do just what a test needs."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob import BlobClient, BlobServiceClient
+
+from devstack.azurite import Storage
+from openface_runner import services as services_module
+from openface_runner.jobs import analyse_blob
+from openface_runner.outcomes import BrokenInstallation, Outcome, StorageUnavailable
+from openface_runner.records import Record, State
+from openface_runner.services import Services
+from tests.support.fake_openface import GOOD_IMAGE, GOOD_VIDEO, install, only_on_samples, replay
+from tests.support.samples import sample
+
+NO_FACE = replay("image-no-face", "no_face")
+FACE = sample("face.jpg").read_bytes()
+
+
+class Bench:
+    """The product on real storage with a fake OpenFace, and one uploaded medium."""
+
+    def __init__(self, services: Services, service: BlobServiceClient, bin_dir: Path) -> None:
+        self.services = services
+        self.bin_dir = bin_dir
+        self.container = str(uuid.uuid4())
+        self._service = service
+        service.create_container(self.container)
+        self.medium = service.get_blob_client(self.container, "face.jpg")
+        self.medium.upload_blob(FACE)
+
+    def program(self, body: str) -> None:
+        """Let FaceLandmarkImg do something else from now on, without passing for another OpenFace."""
+        (self.bin_dir / "behaviour.sh").write_text(body)
+
+    def run(self, name: str = "face.jpg") -> None:
+        analyse_blob(self.services, self.container, name)
+
+    def record(self, name: str = "face.jpg") -> Record:
+        record = self.services.records.read(self.container, name)
+        assert record is not None
+        return record
+
+    def blob(self, container: str, name: str) -> BlobClient:
+        return self._service.get_blob_client(container, name)
+
+    @property
+    def result(self) -> BlobClient:
+        return self.blob(self.services.settings.output_container, f"{self.container}/face.jpg.csv")
+
+    def result_source(self) -> str:
+        return str(self.result.get_blob_properties().metadata["source_etag"])
+
+    def etag(self) -> str:
+        return str(self.medium.get_blob_properties().etag.strip('"'))
+
+
+@pytest.fixture
+def bench(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    bin_dir = install(tmp_path / "bin", image=f'. "{tmp_path}/bin/behaviour.sh"', video=GOOD_VIDEO)
+    (tmp_path / "work").mkdir()
+    for name, value in {
+        "MediaStorage": storage.connection_string,
+        "OPENFACE_BIN_DIR": str(bin_dir),
+        "OUTPUT_CONTAINER": f"out-{uuid.uuid4().hex[:8]}",
+        "JOBS_CONTAINER": f"jobs-{uuid.uuid4().hex[:8]}",
+        "WORK_DIR": str(tmp_path / "work"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    with BlobServiceClient.from_connection_string(storage.connection_string) as service:
+        bench = Bench(services_module.start(), service, bin_dir)
+        bench.program(GOOD_IMAGE)
+        yield bench
+    assert list((tmp_path / "work").iterdir()) == [], "a job left its working folder behind"
+
+
+@contextmanager
+def meanwhile(bench: Bench, act: Callable[[], object], body: str = GOOD_IMAGE) -> Iterator[None]:
+    """Act once while OpenFace runs: it waits for the end of the act before it does its work."""
+    started, go_on = bench.bin_dir / "started", bench.bin_dir / "go-on"
+    os.mkfifo(started)
+    os.mkfifo(go_on)
+
+    def wait_and_act() -> None:
+        started.read_text()
+        try:
+            act()
+        finally:
+            started.unlink()
+            go_on.write_text("")
+
+    wait = f'if [ -e "{started}" ]; then : > "{started}"; cat "{go_on}"; fi\n'
+    bench.program(wait + body)
+    actor = threading.Thread(target=wait_and_act)
+    actor.start()
+    yield
+    actor.join()
+
+
+def test_a_medium_that_was_overwritten_meanwhile_is_analysed_in_its_newer_version(bench: Bench) -> None:
+    with meanwhile(bench, lambda: bench.medium.upload_blob(FACE, overwrite=True)):
+        bench.run()
+    assert bench.result_source() == bench.etag()
+    assert bench.record().source["etag"] == bench.etag()
+
+
+def test_new_metadata_meanwhile_start_the_job_anew_since_no_event_would(bench: Bench) -> None:
+    with meanwhile(bench, lambda: bench.medium.set_blob_metadata({"capture": "wild"})):
+        bench.run()
+    assert bench.record().request["capture"] == "wild"
+    assert bench.result_source() == bench.etag()
+
+
+def test_a_medium_that_was_deleted_meanwhile_leaves_no_result(bench: Bench) -> None:
+    with meanwhile(bench, bench.medium.delete_blob):
+        bench.run()
+    assert bench.record().state is State.WITHDRAWN
+    with pytest.raises(ResourceNotFoundError):
+        bench.result.get_blob_properties()
+
+
+def test_a_result_that_somebody_else_wrote_meanwhile_is_not_written_over_blindly(bench: Bench) -> None:
+    with meanwhile(bench, lambda: bench.result.upload_blob(b"theirs", metadata={"source_etag": "x"})):
+        bench.run()
+    assert bench.result_source() == bench.etag()
+    assert bench.result.download_blob().readall().startswith(b"face,confidence,")
+
+
+def test_the_csv_of_an_older_version_is_removed_when_the_newer_one_has_none(bench: Bench) -> None:
+    bench.run()
+    bench.medium.upload_blob(FACE, overwrite=True)
+    bench.program(only_on_samples(GOOD_IMAGE, otherwise=NO_FACE))
+    bench.run()
+    assert bench.record().outcome is Outcome.NO_FACE
+    with pytest.raises(ResourceNotFoundError):
+        bench.result.get_blob_properties()
+
+
+def test_a_result_that_is_there_already_is_left_alone(bench: Bench) -> None:
+    bench.run()
+    published, record = bench.result.get_blob_properties(), bench.record()
+    bench.program("kill -KILL $$")
+    bench.run()
+    assert bench.result.get_blob_properties().etag == published.etag
+    assert bench.record() == record
+
+
+def test_an_outcome_without_a_csv_is_not_repeated_either(bench: Bench) -> None:
+    bench.program(NO_FACE)
+    bench.run()
+    bench.program("kill -KILL $$")
+    bench.run()
+    assert (bench.record().outcome, bench.record().attempts) == (Outcome.NO_FACE, 1)
+
+
+def test_a_record_that_never_came_to_its_end_after_the_commit_is_finished(bench: Bench) -> None:
+    bench.run()
+    ended = bench.record()
+    unfinished = ended.model_copy(update={"state": State.RUNNING})
+    jobs = bench.services.settings.jobs_container
+    bench.blob(jobs, f"{bench.container}/face.jpg.json").upload_blob(unfinished.to_json(), overwrite=True)
+    bench.program("kill -KILL $$")
+    bench.run()
+    record = bench.record()
+    assert (record.state, record.outcome, record.message) == (State.ENDED, Outcome.ANALYSED, ended.message)
+
+
+def test_another_setting_makes_another_result(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.run()
+    first = bench.result.get_blob_properties().etag
+    monkeypatch.setenv("COLUMN_GROUPS", "pose,action_units")
+    bench.services = services_module.start()
+    bench.run()
+    assert bench.result.get_blob_properties().etag != first
+
+
+def test_deliveries_at_the_same_moment_make_one_run(bench: Bench) -> None:
+    runs = bench.bin_dir / "runs"
+    bench.program(f'echo run >> "{runs}"\n{GOOD_IMAGE}')
+    with ThreadPoolExecutor(4) as pool:
+        for future in [pool.submit(bench.run) for _ in range(4)]:
+            future.result()
+    assert runs.read_text().split() == ["run"]
+    assert bench.record().attempts == 1
+
+
+def test_a_failure_is_raised_noted_and_mended_by_the_next_try(bench: Bench) -> None:
+    bench.program("kill -SEGV $$")
+    with pytest.raises(BrokenInstallation):
+        bench.run()
+    failed = bench.record()
+    assert (failed.state, failed.outcome) == (State.RETRYING, None)
+    bench.program(GOOD_IMAGE)
+    bench.run()
+    record = bench.record()
+    assert (record.state, record.outcome, record.attempts, record.error) == (State.ENDED, Outcome.ANALYSED, 2, None)
+
+
+def test_a_medium_over_the_limit_is_not_even_downloaded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_BYTES", "1000")
+    bench.services = services_module.start()
+    bench.run()
+    record = bench.record()
+    assert record.outcome is Outcome.TOO_LARGE
+    assert "downloaded" not in record.steps
+
+
+def test_a_blob_that_is_gone_or_a_directory_is_no_job(bench: Bench) -> None:
+    bench.run("nothing.jpg")
+    assert bench.services.records.read(bench.container, "nothing.jpg") is None
+    bench.medium.set_blob_metadata({"hdi_isfolder": "true"})
+    bench.run()
+    assert bench.services.records.read(bench.container, "face.jpg") is None
+
+
+def test_a_name_too_long_for_a_suffix_still_has_its_record_and_result(bench: Bench) -> None:
+    name = "x" * 980 + ".jpg"
+    bench.blob(bench.container, name).upload_blob(FACE)
+    bench.run(name)
+    record = bench.record(name)
+    assert record.outcome is Outcome.ANALYSED
+    assert record.csv is not None and record.csv.endswith(".csv")
+
+
+def test_storage_that_does_not_answer_is_an_error_without_secrets(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = (
+        "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=c2VjcmV0;"
+        "BlobEndpoint=http://127.0.0.1:1/devstoreaccount1;"
+    )
+    monkeypatch.setenv("MediaStorage", nowhere)
+    monkeypatch.setattr("openface_runner.storage.account.BlobServiceClient", _impatient)
+    bench.services = services_module.start()
+    with pytest.raises(StorageUnavailable) as error:
+        bench.run()
+    assert str(error.value) == (
+        f"Blob storage did not answer (ServiceRequestError) when asked to look at {bench.container}/face.jpg. "
+        "It is tried again by itself."
+    )
+    assert error.value.__cause__ is None
+
+
+class _impatient:  # noqa: N801 - stands where a class of the SDK does
+    @staticmethod
+    def from_connection_string(text: str) -> BlobServiceClient:
+        return BlobServiceClient.from_connection_string(text, retry_total=0)
