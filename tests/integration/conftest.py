@@ -1,0 +1,60 @@
+"""Fixtures of general use: a storage account, and a whole devstack around a function app."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from devstack.azurite import Storage
+from devstack.errors import AzuriteNotInstalled
+from devstack.running import Devstack, running_storage
+
+
+@pytest.fixture(scope="session")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
+    """An Azurite on ports of its own, for the whole session; each test uses containers of its own."""
+    with ExitStack() as cleanup:
+        try:
+            account = cleanup.enter_context(running_storage(tmp_path_factory.mktemp("azurite")))
+        except AzuriteNotInstalled as error:
+            if os.environ.get("CI") == "true":
+                raise
+            pytest.skip(str(error))
+        yield account
+
+
+class StartDevstack(Protocol):
+    """Starts a devstack around an app; the arguments are those of `Devstack.running`."""
+
+    def __call__(self, app_dir: Path, **arguments: Any) -> Devstack: ...
+
+
+@pytest.fixture
+def start_devstack(storage: Storage) -> Iterator[StartDevstack]:
+    """Start devstacks on the session's storage; they are stopped when the test ends."""
+    with ExitStack() as cleanup:
+
+        def start(app_dir: Path, **arguments: Any) -> Devstack:
+            return cleanup.enter_context(Devstack.running(app_dir, **({"storage": storage} | arguments)))
+
+        yield start
+
+
+@pytest.fixture
+def write_app(tmp_path: Path) -> Callable[..., Path]:
+    """Write a function app from the text of its function_app.py; returns its folder."""
+
+    def write(function_app: str, *, host_json: str = '{"version": "2.0"}') -> Path:
+        folder = tmp_path / "app"
+        folder.mkdir(exist_ok=True)
+        (folder / "function_app.py").write_text(textwrap.dedent(function_app), "utf-8")
+        (folder / "host.json").write_text(host_json, "utf-8")
+        return folder
+
+    return write
