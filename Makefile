@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3.13 "$$HOME"/.pyenv/versions/3.13.*/bin/p
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup demo test up lint format clean
+.PHONY: setup demo test up lint format docs clean
 
 setup: .venv/python.stamp .venv/standin.stamp devstack/node_modules/.stamp
 
@@ -24,6 +24,10 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The tables in docs/ that are made by running the product.
+docs: setup
+	$(BIN)/python -m tests.support.doc_tables
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -15,8 +15,8 @@ from pathlib import Path
 from openface_runner.media.content import Limits, Medium, VideoMedium, inspect
 from openface_runner.media.request import AuModel, Request
 from openface_runner.openface.command import Options
-from openface_runner.openface.engine import OpenFace, Task
-from openface_runner.openface.installation import Engine, Program, find
+from openface_runner.openface.engine import Measurement, OpenFace, Task
+from openface_runner.openface.installation import Engine, Installation, Program, find
 from openface_runner.openface.verification import FrameCount, FramePromise
 from openface_runner.outcomes import Outcome, Rejected, Verdict
 from openface_runner.settings import Capture, Settings
@@ -60,13 +60,26 @@ class Analyser:
         return cls(settings, OpenFace(installation, processes=settings.openface_processes, time_limits=time_limits))
 
     @property
+    def installation(self) -> Installation:
+        """The OpenFace in use."""
+        return self._openface.installation
+
+    @property
     def engine(self) -> Engine:
         """What does the measuring."""
-        return self._openface.engine
+        return self.installation.engine
+
+    def prove(self) -> dict[Program, Measurement]:
+        """Run both of OpenFace's programs on known-good samples; what each measured.
+
+        Raises:
+            BrokenInstallation: with what is wrong and what to do about it.
+        """
+        return self._openface.prove()
 
     def fingerprint(self, request: Request) -> str:
         """A short name for everything but the medium that decides a result: equal fingerprints, equal results."""
-        model = self._openface.model
+        model = self.installation.model
         decisive = {
             "request": [request.capture, request.au_model],
             "groups": sorted(self._settings.column_groups),

@@ -64,6 +64,10 @@ _ADVICE = {
 }
 
 
+DOUBTFUL_CONFIDENCE = 0.7
+"""A median confidence below this is doubted. OpenFace's own success begins at about 0.78; a sideways face had 0.02."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measured:
     """What a checked CSV holds. Images have ``faces``, videos have ``frames`` and ``frames_with_face``."""
@@ -74,6 +78,16 @@ class Measured:
     confidence_median: float | None = None
     """OpenFace's own confidence, 0 to 1, over faces, or over the frames with a face."""
     confidence_lowest: float | None = None
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why the numbers should not be trusted without a look, each a sentence; none when there is no reason."""
+        doubts = []
+        if self.confidence_median is not None and self.confidence_median < DOUBTFUL_CONFIDENCE:
+            doubts.append(f"OpenFace wasn't sure: median confidence {self.confidence_median:g}.")
+        if self.frames and self.frames_with_face is not None and self.frames_with_face < self.frames / 2:
+            doubts.append("Most frames are without a face.")
+        return tuple(doubts)
 
     @property
     def in_words(self) -> str:
@@ -97,7 +111,8 @@ class Verdict:
     @classmethod
     def analysed(cls, measured: Measured) -> Verdict:
         """The good end: a CSV that is whole."""
-        return cls(outcome=Outcome.ANALYSED, message=f"Measured {measured.in_words}.", measured=measured)
+        message = " ".join((f"Measured {measured.in_words}.", *measured.doubts))
+        return cls(outcome=Outcome.ANALYSED, message=message, measured=measured)
 
 
 class Rejected(Exception):

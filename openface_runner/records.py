@@ -63,6 +63,8 @@ class Record(BaseModel):
     """What the content turned out to be: kind, format, width, height, and for videos codec, frames, duration."""
     measured: dict[str, Any] = {}
     """What OpenFace measured: faces, or frames and frames_with_face; median and lowest confidence."""
+    warnings: list[str] = []
+    """Why the numbers should not be trusted without a look, each a sentence."""
     engine: dict[str, Any] = {}
     """What measured it: name, version, is_openface, openface_seconds."""
     settings: str = ""

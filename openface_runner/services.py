@@ -30,14 +30,16 @@ class Services:
 
 
 def start() -> Services:
-    """Read the settings, find OpenFace and connect to storage (without asking it anything yet).
+    """Read the settings, find OpenFace, prove that it works, and connect to storage (asking it nothing yet).
 
     Raises:
         SettingsError, ConnectionMissing: the app's settings are wrong.
-        BrokenInstallation: OpenFace can't be used, with a list of what is missing.
+        BrokenInstallation: OpenFace can't be used or doesn't work, with what is missing and what to do.
     """
     settings = Settings.from_environment()
     analyser = Analyser.from_settings(settings)
+    if settings.prove_at_start:
+        analyser.prove()
     account = connect()
     return Services(
         settings=settings,

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     allow_standin: bool = Field(
         False, description="Accept a program that says it isn't OpenFace. For development only: other numbers."
     )
+    prove_at_start: bool = Field(
+        True, description="Run OpenFace on two samples when the app starts, and stop the app when it fails."
+    )
     openface_processes: int = Field(
         default_factory=lambda: (
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,12 +1,13 @@
-"""``doctor``: what is installed, what is missing, and how to get it."""
+"""``doctor``: what is installed, whether it works, what is missing, and how to get it."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-from openface_runner.openface.installation import Installation, find
-from openface_runner.outcomes import BrokenInstallation
+from openface_runner.analysis import Analyser
+from openface_runner.openface.installation import Installation
+from openface_runner.outcomes import BrokenInstallation, JobError
 from openface_runner.settings import Settings
 
 _CURE = """\
@@ -19,8 +20,9 @@ def add_command(commands: Any) -> None:
     """Add ``doctor`` to an argument parser's commands."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "doctor",
-        help="tell what is installed and what is missing",
-        description="Exit code 0 when OpenFace can be used, 2 when it can't.",
+        help="tell what is installed, whether it works, and what is missing",
+        description="Looks for all that OpenFace needs, then runs both programs on samples. "
+        "Exit code 0 when they work, 2 when they don't.",
     )
     parser.set_defaults(run=run)
 
@@ -33,15 +35,26 @@ def run(_: argparse.Namespace) -> int:
     """
     settings = Settings.from_environment()
     try:
-        installation = find(settings.openface_bin_dir, settings.openface_model, allow_standin=settings.allow_standin)
-    except BrokenInstallation as error:
-        print(error.summary)
-        for finding in error.findings:
-            print(f"  missing: {finding}")
-        print(_CURE)
+        analyser = Analyser.from_settings(settings)
+        _describe(analyser.installation)
+        proofs = analyser.prove()
+    except JobError as error:
+        _explain(error)
         return 2
-    _describe(installation)
+    for program, proof in proofs.items():
+        print(f"{program} works: on its sample in {proof.seconds:.1f} s. {proof.verdict.message}")
+    print("OpenFace is ready.")
     return 0
+
+
+def _explain(error: JobError) -> None:
+    if not isinstance(error, BrokenInstallation):
+        print(error)
+        return
+    print(error.summary)
+    for finding in error.findings:
+        print(f"  - {finding}")
+    print(_CURE)
 
 
 def _describe(installation: Installation) -> None:
@@ -55,4 +68,3 @@ def _describe(installation: Installation) -> None:
     for program, path in installation.programs.items():
         print(f"{program}: {path}")
     print(f"landmark model: {installation.model or 'OpenFace chooses its default'}")
-    print("Everything that OpenFace needs is there. Whether it works is shown by analysing a medium.")

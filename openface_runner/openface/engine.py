@@ -6,14 +6,14 @@ import errno
 import shutil
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from openface_runner.openface import columns, command, process, verification
+from openface_runner.openface import columns, command, cures, process, verification
 from openface_runner.openface.command import Options
-from openface_runner.openface.installation import Engine, Installation, Program
+from openface_runner.openface.installation import Installation, Program
 from openface_runner.openface.verification import Expectation, FramePromise, NotDone, Suspect
 from openface_runner.outcomes import BrokenInstallation, DiskFull, InternalFault, KilledFromOutside, Outcome, Verdict
 
@@ -63,14 +63,9 @@ class OpenFace:
         self._processes = process.Processes()
 
     @property
-    def engine(self) -> Engine:
-        """What does the measuring."""
-        return self._installation.engine
-
-    @property
-    def model(self) -> Path | None:
-        """The landmark model that is asked for by name, if any."""
-        return self._installation.model
+    def installation(self) -> Installation:
+        """The programs, the model and the engine in use."""
+        return self._installation
 
     def stop(self) -> None:
         """Kill all OpenFace processes that are running and start no more, for a program that is about to end."""
@@ -89,7 +84,7 @@ class OpenFace:
         finished, finding = self._run(task, out_dir)
         if isinstance(finding, Suspect):
             self._check_room(out_dir)
-            self.prove(task.program, because=finding.reason)
+            self.prove([task.program], because=finding.reason)
             finding = Verdict(
                 outcome=Outcome.CRASHED,
                 message=f"OpenFace failed on this file ({finding.reason}); on a known-good sample it still works.",
@@ -101,28 +96,40 @@ class OpenFace:
             seconds=finished.seconds,
         )
 
-    def prove(self, program: Program, *, because: str = "") -> None:
-        """Run a program on a known-good sample.
+    def prove(self, programs: Iterable[Program] = tuple(Program), *, because: str = "") -> dict[Program, Measurement]:
+        """Run programs on known-good samples; their measurements.
 
         Arguments:
             because: what went wrong with a medium before, for the error.
 
         Raises:
-            BrokenInstallation: the sample fails too.
+            BrokenInstallation: with what is wrong with each of the programs, and what to do.
+            KilledFromOutside: that would prove nothing.
         """
+        proofs: dict[Program, Measurement] = {}
+        findings, failed = [], []
+        for program in programs:
+            try:
+                proofs[program] = self._measure_sample(program)
+            except BrokenInstallation as error:
+                failed.append(program)
+                findings += [f"{program}: {finding}" for finding in error.findings or (error.summary,)]
+        if failed:
+            findings += [f"before that, on a medium: {because}"] if because else []
+            raise BrokenInstallation(f"OpenFace doesn't work on known-good samples ({' and '.join(failed)}):", findings)
+        return proofs
+
+    def _measure_sample(self, program: Program) -> Measurement:
         sample = resources.files(__package__) / "samples" / _SAMPLES[program]
         with resources.as_file(sample) as path, tempfile.TemporaryDirectory(prefix="openface-sample-") as folder:
-            _, finding = self._run(_sample_task(program, path.resolve()), Path(folder).resolve() / "out")
+            finished, finding = self._run(_sample_task(program, path.resolve()), Path(folder).resolve() / "out")
         if isinstance(finding, Suspect):
-            reason = finding.reason
-        elif finding.outcome is not Outcome.ANALYSED:
-            reason = finding.message
-        else:
-            return
-        findings = [f"{program} on its known-good sample: {reason}"]
-        if because:
-            findings.append(f"before that, on a medium: {because}")
-        raise BrokenInstallation(f"{program} doesn't work:", findings)
+            raise BrokenInstallation("It failed:", [f"{finding.reason}: {cures.for_death(finished)}"])
+        if finding.outcome is Outcome.TIMED_OUT:
+            raise BrokenInstallation("It hung:", [f"{finding.message} {cures.HANGS.capitalize()}."])
+        if finding.outcome is not Outcome.ANALYSED:
+            raise BrokenInstallation("It finds nothing:", [f"{finding.message} {cures.BY_HAND.capitalize()}."])
+        return Measurement(verdict=finding, csv=None, seconds=finished.seconds)
 
     def _run(self, task: Task, out_dir: Path) -> tuple[process.Finished, Verdict | Suspect]:
         argv = command.build(self._installation, task.program, [task.path], out_dir, task.options)
@@ -130,7 +137,8 @@ class OpenFace:
         with self._slots:
             finished = self._start(argv, out_dir.parent, time_limit)
         expected = Expectation(
-            columns=columns.required(task.program, task.options.groups, self.engine), time_limit=time_limit
+            columns=columns.required(task.program, task.options.groups, self._installation.engine),
+            time_limit=time_limit,
         )
         return finished, _judge(task, finished, out_dir, expected)
 
@@ -140,9 +148,13 @@ class OpenFace:
         except process.Stopped:
             raise KilledFromOutside("The program is about to end and starts no OpenFace any more.") from None
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.EACCES, errno.ENOEXEC):
-                raise BrokenInstallation(f"{argv[0]} can't be started:", [error.strerror or str(error)]) from error
-            raise
+            if error.errno == errno.ENOEXEC:
+                finding = f"{error.strerror}: {cures.OTHER_PROCESSOR}"
+            elif error.errno in (errno.ENOENT, errno.EACCES):
+                finding = f"{error.strerror}: {cures.BY_HAND}"
+            else:
+                raise
+            raise BrokenInstallation(f"{argv[0]} can't be started:", [finding]) from error
 
     def _check_room(self, out_dir: Path) -> None:
         free = shutil.disk_usage(out_dir.parent).free

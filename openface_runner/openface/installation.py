@@ -12,6 +12,7 @@ from enum import StrEnum
 from fnmatch import fnmatch
 from pathlib import Path
 
+from openface_runner.openface import cures
 from openface_runner.outcomes import BrokenInstallation
 
 
@@ -36,9 +37,8 @@ SHARED_MODELS = Path("/usr/local/etc/OpenFace")
 # the first of these that exists.
 _DEFAULT_LANDMARK_MODELS = ("model/main_ceclm_general.txt", "model/main_clnf_general.txt", "model/main_clm_general.txt")
 _CEN_PATCHES = tuple(f"model/patch_experts/cen_patches_{scale}_of.dat" for scale in ("0.25", "0.35", "0.50", "1.00"))
-_MODEL_FILES = (
-    "model/model_eye/main_clnf_synth_left.txt",
-    "model/model_eye/main_clnf_synth_right.txt",
+_EYE_MODELS = ("model/model_eye/main_clnf_synth_left.txt", "model/model_eye/main_clnf_synth_right.txt")
+_AU_MODELS = (
     "AU_predictors/main_static_svms.txt",
     "AU_predictors/AU_all_static.txt",
     "AU_predictors/main_dynamic_svms.txt",
@@ -128,7 +128,7 @@ def _missing_programs(place: Path) -> Iterator[str]:
     for program in Program:
         path = place / program
         if not path.is_file():
-            yield f"the program {program} is missing"
+            yield f"the program {program} is missing: restore it from where OpenFace was built"
         elif not os.access(path, os.X_OK):
             yield f"the program {program} isn't executable: chmod +x {path}"
 
@@ -141,15 +141,16 @@ def _missing_models(place: Path, model: Path | None) -> Iterator[str]:
         if not model.is_file():
             yield f"the landmark model {model}, named by OPENFACE_MODEL, is missing"
     elif not any(found(name) for name in _DEFAULT_LANDMARK_MODELS):
-        yield f"no landmark model: none of {', '.join(_DEFAULT_LANDMARK_MODELS)}"
+        yield f"there is no landmark model, none of {', '.join(_DEFAULT_LANDMARK_MODELS)}: {cures.MODELS}"
     elif found(_DEFAULT_LANDMARK_MODELS[0]):
         missing = [name for name in _CEN_PATCHES if not found(name)]
         if missing:
             yield (
-                f"the landmark model's patch experts: {', '.join(missing)} (OpenFace's wiki, 'Model download'); "
-                "or set OPENFACE_MODEL to another model, such as model/main_clnf_general.txt"
+                f"the landmark model's patch experts {', '.join(missing)} are missing: {cures.MODELS}; or set "
+                "OPENFACE_MODEL to another model, such as model/main_clnf_general.txt"
             )
-    yield from (f"the model file {name}" for name in _MODEL_FILES if not found(name))
+    for names, cure in ((_EYE_MODELS, cures.EYE_MODELS), (_AU_MODELS, cures.AU_MODELS)):
+        yield from (f"the model file {name} is missing: {cure}" for name in names if not found(name))
 
 
 def _declared_engine(place: Path) -> Engine | None:

@@ -7,11 +7,12 @@ and, if it was alone, held against a known-good sample), or that the run never g
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from openface_runner.openface import cures
 from openface_runner.openface.process import Finished
 from openface_runner.openface.table import DamagedTable, Table, read
 from openface_runner.outcomes import BrokenInstallation, InternalFault, KilledFromOutside, Measured, Outcome, Verdict
@@ -21,8 +22,8 @@ _CANT_LOAD = "Could not load the landmark detector"
 _NO_ARGUMENTS = "For command line arguments see"
 _CANT_OPEN_IMAGE = "Error: Could not open the image: "
 _CANT_OPEN_VIDEO = "Error: Opening a sequence failed"
-_NO_LIBRARY = "error while loading shared libraries"
 _VIDEO_CLOSED = "Closed successfully"
+_MOST_NAMES = 4
 
 
 @dataclass(frozen=True)
@@ -115,9 +116,10 @@ def judge_video(
 
 def _check_run(run: Finished) -> None:
     if _CANT_LOAD in run.stdout:
-        raise BrokenInstallation("OpenFace can't load its models:", [_line_before(run.stdout, _CANT_LOAD)])
-    if _NO_LIBRARY in run.stderr:
-        raise BrokenInstallation("OpenFace can't start:", [run.stderr.strip().splitlines()[-1]])
+        finding = f"{_line_before(run.stdout, _CANT_LOAD)}: {cures.MODELS}"
+        raise BrokenInstallation("OpenFace can't load its landmark model:", [finding])
+    if run.returncode and (lacking := cures.of_loader(run.stderr)):
+        raise BrokenInstallation("OpenFace can't be loaded:", [lacking])
     if _NO_ARGUMENTS in run.stdout:
         raise InternalFault("OpenFace was started without a medium: a fault of this program, not of the upload.")
     if run.signal in _OUTSIDE_SIGNALS and not run.timed_out:
@@ -201,11 +203,22 @@ def _table(path: Path, expected: Expectation) -> Table | Suspect | None:
         return Suspect(f"its result is damaged: {error}")
     missing = expected.columns - table.columns
     if missing:
-        raise BrokenInstallation(
-            "OpenFace's result lacks columns, so a model is missing (the AU_predictors or model_eye folder):",
-            [f"{len(missing)} columns, among them {', '.join(sorted(missing)[:5])}"],
-        )
+        raise BrokenInstallation("OpenFace's result lacks columns:", list(_lacking(missing)))
     return table
+
+
+def _lacking(missing: frozenset[str]) -> Iterator[str]:
+    """A finding for each kind of model that missing columns point to."""
+    for kind, prefixes, cure in (
+        ("action unit", ("AU",), cures.AU_MODELS),
+        ("gaze", ("gaze", "eye"), cures.EYE_MODELS),
+        ("other", ("",), cures.BY_HAND),
+    ):
+        names = sorted(name for name in missing if name.startswith(prefixes))
+        missing = missing.difference(names)
+        if names:
+            shown = ", ".join(names[:_MOST_NAMES]) + (" and more" if len(names) > _MOST_NAMES else "")
+            yield f"{len(names)} {kind} columns ({shown}) are missing, so a model is: {cure}"
 
 
 def _check_still_there(path: Path) -> None:
@@ -226,8 +239,7 @@ def _timed_out(expected: Expectation) -> Verdict:
 def _died(run: Finished) -> str:
     if run.signal is None:
         return f"it gave up{_exit_code(run)}"
-    hint = " (a build for another processor)" if run.signal is signal.SIGILL else ""
-    return f"it died with {run.signal.name}{hint}"
+    return f"it died with {run.signal.name}"
 
 
 def _exit_code(run: Finished) -> str:

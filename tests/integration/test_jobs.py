@@ -24,6 +24,7 @@ from tests.support.fake_openface import GOOD_IMAGE, GOOD_VIDEO, install, only_on
 from tests.support.samples import sample
 
 NO_FACE = replay("image-no-face", "no_face")
+BEHAVIOUR = "behaviour.sh"
 FACE = sample("face.jpg").read_bytes()
 
 
@@ -41,7 +42,7 @@ class Bench:
 
     def program(self, body: str) -> None:
         """Let FaceLandmarkImg do something else from now on, without passing for another OpenFace."""
-        (self.bin_dir / "behaviour.sh").write_text(body)
+        (self.bin_dir / BEHAVIOUR).write_text(body)
 
     def run(self, name: str = "face.jpg") -> None:
         analyse_blob(self.services, self.container, name)
@@ -67,7 +68,7 @@ class Bench:
 
 @pytest.fixture
 def bench(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    bin_dir = install(tmp_path / "bin", image=f'. "{tmp_path}/bin/behaviour.sh"', video=GOOD_VIDEO)
+    bin_dir = install(tmp_path / "bin", image=f'. "{tmp_path}/bin/{BEHAVIOUR}"', video=GOOD_VIDEO)
     (tmp_path / "work").mkdir()
     for name, value in {
         "MediaStorage": storage.connection_string,
@@ -78,9 +79,8 @@ def bench(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     }.items():
         monkeypatch.setenv(name, value)
     with BlobServiceClient.from_connection_string(storage.connection_string) as service:
-        bench = Bench(services_module.start(), service, bin_dir)
-        bench.program(GOOD_IMAGE)
-        yield bench
+        (bin_dir / BEHAVIOUR).write_text(GOOD_IMAGE)
+        yield Bench(services_module.start(), service, bin_dir)
     assert list((tmp_path / "work").iterdir()) == [], "a job left its working folder behind"
 
 

@@ -25,7 +25,7 @@ from devstack.stack import REPOSITORY
 from openface_runner import storage as product_storage
 from openface_runner.outcomes import Outcome
 from openface_runner.records import Record, State, Step
-from tests.support.fake_openface import install
+from tests.support.fake_openface import GOOD_IMAGE, GOOD_VIDEO, install, only_on_samples
 from tests.support.samples import sample
 
 LOCAL = {"MediaStorage": "UseDevelopmentStorage=true", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
@@ -225,7 +225,8 @@ def test_a_forged_event_that_climbs_out_of_its_container_is_harmless(account: Ac
 
 
 def test_a_job_that_cannot_reach_an_outcome_is_tried_again_and_then_poisoned(tmp_path: Path) -> None:
-    settings = {**LOCAL, "OPENFACE_BIN_DIR": str(install(tmp_path / "bin", image="kill -KILL $$"))}
+    killed = only_on_samples(GOOD_IMAGE, otherwise="kill -KILL $$")
+    settings = {**LOCAL, "OPENFACE_BIN_DIR": str(install(tmp_path / "bin", image=killed, video=GOOD_VIDEO))}
     # With a storage of its own: the module's app would take the event too, and succeed.
     with Devstack.running(REPOSITORY, settings=settings) as stack, closing(Account(stack)) as account:
         account.upload("face.jpg", sample("face.jpg").read_bytes())
