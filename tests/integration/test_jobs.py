@@ -194,6 +194,15 @@ def test_deliveries_at_the_same_moment_make_one_run(bench: Bench) -> None:
     assert bench.record().attempts == 1
 
 
+def test_the_csv_of_an_older_openface_is_published_as_it_is(bench: Bench) -> None:
+    older = bench.bin_dir / "older.csv"
+    bench.program(f"""{GOOD_IMAGE}sed -i 's/,/, /g' "$out/$stem.csv"; cp "$out/$stem.csv" "{older}" """)
+    bench.run()
+    assert bench.record().outcome is Outcome.ANALYSED
+    assert b", AU12_r, " in older.read_bytes()
+    assert bench.result.download_blob().readall() == older.read_bytes()
+
+
 def test_a_failure_is_raised_noted_and_mended_by_the_next_try(bench: Bench) -> None:
     bench.program("kill -SEGV $$")
     with pytest.raises(BrokenInstallation):
