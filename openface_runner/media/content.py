@@ -29,11 +29,16 @@ class ImageMedium:
     """An image that was decoded whole."""
 
     kind: ClassVar[str] = "image"
+    warnings: ClassVar[tuple[str, ...]] = ()
+    """Nothing about an image makes its numbers doubtful by itself."""
     format: str
     width: int
+    """As OpenFace sees it, after turning; so is the height."""
     height: int
     suffix: str
-    """The file name suffix that belongs to the format, with its dot."""
+    """The suffix of the file that OpenFace gets, with its dot."""
+    conversions: tuple[str, ...] = ()
+    """What was done to it before OpenFace gets it, each a short phrase; empty when it gets the file untouched."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +49,33 @@ class VideoMedium:
     format: str
     codec: str
     width: int
+    """As stored, before any turning; so is the height."""
     height: int
     frames: int
-    """Packets that aren't marked as discarded: the rows that a whole CSV has, one a frame."""
+    """Packets that are shown: the rows that a whole CSV has, one a frame."""
     duration: float
     """Seconds."""
+    rate: float
+    """Frames a second on average, as OpenFace takes it for its timestamps."""
+    rotation: int = 0
+    """Degrees clockwise (0, 90, 180, 270) by which the container asks for the picture to be turned."""
+    mirrored: bool = False
+    """Whether the container asks for the picture to be mirrored left to right, after turning."""
+    variable_rate: bool = False
+    """Whether the frames are spaced so unevenly that no constant rate gives their times."""
+    timestamps: tuple[float, ...] | None = None
+    """Seconds from the first frame, to the millisecond, one a frame; None where OpenFace's own are right, or where
+    nobody knows."""
     suffix: str
+    conversions: tuple[str, ...] = ()
+    """What was done to it before OpenFace gets it, each a short phrase; empty when it gets the file untouched."""
+    warnings: tuple[str, ...] = ()
+    """What makes its numbers doubtful, each a sentence."""
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Width and height once turned as the container asks: the CSV's coordinates are in these pixels."""
+        return (self.height, self.width) if self.rotation in (90, 270) else (self.width, self.height)
 
 
 Medium = ImageMedium | VideoMedium
@@ -57,11 +83,26 @@ Medium = ImageMedium | VideoMedium
 
 def describe(medium: Medium) -> dict[str, object]:
     """A medium's content as plain data, for a record."""
-    return {"kind": medium.kind, **{key: value for key, value in vars(medium).items() if key != "suffix"}}
+    fields = {name: value for name, value in vars(medium).items() if name not in ("suffix", "warnings")}
+    return {"kind": medium.kind, **fields}
 
 
-def inspect(path: Path, limits: Limits) -> Medium:
-    """Tell what the file holds, and prove that it is whole as far as that can be told without OpenFace.
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A medium that is fit for OpenFace."""
+
+    medium: Medium
+    path: Path
+    """What OpenFace gets, under a name of our own: a link to the source, or a converted copy."""
+
+
+def prepare(source: Path, work: Path, limits: Limits) -> Prepared:
+    """Tell what the file holds, prove that it is whole as far as that can be told, and make it fit for OpenFace.
+
+    Arguments:
+        source: the medium, under whatever name; it is only read.
+        work: a fresh folder, which gets the files "medium" and, with the right suffix, what OpenFace is to read.
+        limits: the largest media that are taken.
 
     Raises:
         Rejected: ``unreadable``, ``unsupported``, ``too_large`` or ``incomplete``, with the reason.
@@ -69,27 +110,46 @@ def inspect(path: Path, limits: Limits) -> Medium:
     # Only now: both bring large native libraries, which the app's start can do without.
     from openface_runner.media import images, videos
 
-    if path.stat().st_size == 0:
+    if source.stat().st_size == 0:
         raise Rejected(Outcome.UNREADABLE, "The file is empty.")
-    medium = images.inspect(path, limits) or videos.inspect(path, limits)
+    # A name from outside reaches neither OpenFace's command line nor a library that reads its suffix.
+    plain = _link(work / "medium", source)
+    medium = images.prepare(plain, limits, plain.with_suffix(".png")) or videos.inspect(plain, limits)
     if medium is None:
-        raise _rejection_of_unknown(path)
-    return medium
+        raise _rejection_of_unknown(plain)
+    path = plain.with_suffix(medium.suffix)
+    converted = isinstance(medium, ImageMedium) and medium.conversions
+    return Prepared(medium=medium, path=path if converted else _link(path, source))
+
+
+def _link(link: Path, source: Path) -> Path:
+    link.symlink_to(source.absolute())
+    return link
 
 
 _SURE = 0.5
 """puremagic's confidence from which its answer rests on a signature rather than on a guess from text."""
 
+_COMMON_UPLOADS = {b"PK\x03\x04": "application/zip", b"%PDF": "application/pdf"}
+"""By their first four bytes; too few for puremagic to be sure of when it has no suffix to go by."""
+
 
 def _rejection_of_unknown(path: Path) -> Rejected:
+    with path.open("rb") as file:
+        common = _COMMON_UPLOADS.get(file.read(4))
+    if common:
+        return _unsupported(common)
     guesses = puremagic.magic_file(str(path))
     if not guesses or guesses[0].confidence < _SURE:
         return Rejected(Outcome.UNREADABLE, "The file is neither a picture nor a video that can be read.")
     best = guesses[0]
     if best.mime_type in ("image/jpeg", "image/png", "image/bmp") or best.mime_type.startswith("video/"):
         return Rejected(
-            Outcome.UNREADABLE, f"The file begins like a {best.mime_type} file but can't be read: it is damaged."
+            Outcome.UNREADABLE,
+            f"The file begins like a {best.mime_type} file but can't be read: it is damaged or of a rare kind.",
         )
-    return Rejected(
-        Outcome.UNSUPPORTED, f"The file is neither a picture nor a video but of the type {best.mime_type or best.name}."
-    )
+    return _unsupported(best.mime_type or best.name)
+
+
+def _unsupported(kind: str) -> Rejected:
+    return Rejected(Outcome.UNSUPPORTED, f"The file is neither a picture nor a video but of the type {kind}.")

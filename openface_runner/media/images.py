@@ -1,66 +1,138 @@
-"""Images: identified by their signature and decoded whole by Pillow."""
+"""Images: identified by their signature, decoded whole, and converted where OpenFace can't be trusted to read them.
+
+OpenFace reads images with OpenCV's imread, in colour. JPEG, PNG and BMP it always reads, and those it gets untouched;
+what it makes of any other format depends on how its OpenCV was built, so those are converted to PNG.
+"""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+import pillow_heif
+from PIL import Image, ImageFile, UnidentifiedImageError
 
+from openface_runner.media import conversion
 from openface_runner.media.content import ImageMedium, Limits
+from openface_runner.media.orientation import size_when_upright
 from openface_runner.outcomes import Outcome, Rejected
 
+# What else a phone puts beside the picture (depth, thumbnails) is never looked at.
+pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+# Our own limit, checked as soon as the header is read, takes the place of Pillow's fixed one.
+Image.MAX_IMAGE_PIXELS = None
+
 # MPO is what phones call a JPEG with a second picture behind the first; OpenFace reads the first, as all readers do.
-_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "BMP": ".bmp"}
-_KNOWN_BUT_UNSUPPORTED = ("GIF", "WEBP", "TIFF", "AVIF", "ICO", "JPEG2000", "PSD")
+_UNTOUCHED = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "BMP": ".bmp"}
+_CONVERTED = ("WEBP", "TIFF", "GIF", "AVIF", "HEIF")
+_KNOWN_BUT_UNSUPPORTED = ("ICO", "JPEG2000", "PSD")
 # Only formats with a signature: Pillow's other readers take almost any bytes for a picture.
-_IDENTIFIED = ("JPEG", "PNG", "BMP", *_KNOWN_BUT_UNSUPPORTED)
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError, MemoryError)
-"""What Pillow's readers raise on damaged data, by its documentation and by experience."""
+_IDENTIFIED = ("JPEG", "PNG", "BMP", *_CONVERTED, *_KNOWN_BUT_UNSUPPORTED)
+_STILL_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif", b"avis")
+_HEAD = 12
+"""Bytes that hold the signature of every format that is converted."""
 
 
-def inspect(path: Path, limits: Limits) -> ImageMedium | None:
-    """Identify and decode an image; None when the file isn't an image of a known kind.
+def prepare(path: Path, limits: Limits, converted: Path) -> ImageMedium | None:
+    """Identify and decode an image, and convert it if need be; None when the file isn't an image of a known kind.
 
     The size is read from the header and checked before anything is decoded, so that a decompression bomb costs
     nothing.
 
+    Arguments:
+        path: the image, under a name of our own.
+        limits: the largest image that is taken.
+        converted: where to write the PNG; written only if the medium's ``conversions`` aren't empty.
+
     Raises:
         Rejected: ``unsupported``, ``too_large`` or ``unreadable``.
     """
-    # Our own limit on pixels, checked below, takes the place of Pillow's fixed one, which warns and then raises.
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            image = Image.open(path, formats=_IDENTIFIED)
-        except UnidentifiedImageError:
+        warnings.simplefilter("ignore")  # on oddities that Pillow gets over
+        image = _open(path)
+        if image is None:
             return None
-        except Image.DecompressionBombError:
-            raise Rejected(Outcome.TOO_LARGE, f"The picture has more than {limits.max_pixels:,} pixels.") from None
-        except _DAMAGE as error:
-            raise _unreadable(error) from error
-    with image:
-        _check(image, limits)
-        try:
-            image.load()
-        except _DAMAGE as error:
-            raise _unreadable(error) from error
-        return ImageMedium(
-            format=(image.format or "").lower(),
-            width=image.width,
-            height=image.height,
-            suffix=_SUFFIXES[image.format or ""],
-        )
+        with image:
+            _check(image, limits)
+            if image.format in _UNTOUCHED:
+                return _untouched(image)
+            with _damage_is_unreadable():
+                rgb, conversions = conversion.convert(image)
+    _check_size(rgb, limits)  # a HEIC's header can differ from what is in it
+    # Outside the block above: a full disk is no damage of the medium.
+    rgb.save(converted, format="PNG", compress_level=1)
+    return ImageMedium(
+        format=conversion.name_of(image).lower(),
+        width=rgb.width,
+        height=rgb.height,
+        suffix=".png",
+        conversions=conversions,
+    )
 
 
-def _check(image: Image.Image, limits: Limits) -> None:
-    if image.format not in _SUFFIXES:
-        raise Rejected(Outcome.UNSUPPORTED, f"The picture is a {image.format} file, which isn't taken.")
+def _open(path: Path) -> ImageFile.ImageFile | None:
+    try:
+        return Image.open(path, formats=_IDENTIFIED)
+    except UnidentifiedImageError as error:
+        with path.open("rb") as file:
+            name = _name_by_signature(file.read(_HEAD))
+        if name is None:
+            return None
+        raise Rejected(
+            Outcome.UNREADABLE,
+            f"The file begins like {name} but can't be read: it is damaged or cut off.",
+        ) from error
+    except Exception as error:
+        raise _unreadable(error) from error
+
+
+def _name_by_signature(head: bytes) -> str | None:
+    if head[4:8] == b"ftyp":
+        # Other brands of this family are videos, or bursts that may lack a still picture.
+        return ("AVIF" if head[8:11] == b"avi" else "HEIC") if head[8:12] in _STILL_BRANDS else None
+    if head[:4] == b"RIFF":
+        return "WebP" if head[8:12] == b"WEBP" else None
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "TIFF"
+    return "GIF" if head[:6] in (b"GIF87a", b"GIF89a") else None
+
+
+def _untouched(image: ImageFile.ImageFile) -> ImageMedium:
+    with _damage_is_unreadable():
+        image.load()
+    # Measured with OpenCV 4.11: imread turns JPEG and PNG as their EXIF says; a BMP has none.
+    width, height = size_when_upright(image)
+    return ImageMedium(
+        format=(image.format or "").lower(), width=width, height=height, suffix=_UNTOUCHED[image.format or ""]
+    )
+
+
+def _check(image: ImageFile.ImageFile, limits: Limits) -> None:
+    if image.format in _KNOWN_BUT_UNSUPPORTED:
+        raise Rejected(Outcome.UNSUPPORTED, f"The picture is in the format {image.format}, which isn't taken.")
+    _check_size(image, limits)
+
+
+def _check_size(image: Image.Image, limits: Limits) -> None:
     if image.width * image.height > limits.max_pixels:
         raise Rejected(
             Outcome.TOO_LARGE,
             f"The picture has {image.width} x {image.height} pixels; the limit is {limits.max_pixels:,} in all.",
         )
+
+
+@contextmanager
+def _damage_is_unreadable() -> Iterator[None]:
+    # Everything, because Pillow's readers have no closed list of what they raise on damaged data: besides OSError there
+    # were SyntaxError, struct.error, RuntimeError and TypeError.
+    try:
+        yield
+    except Rejected:
+        raise
+    except Exception as error:
+        raise _unreadable(error) from error
 
 
 def _unreadable(error: BaseException) -> Rejected:
