@@ -8,16 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from openface_runner.media.content import Limits, Medium, VideoMedium, inspect
+from openface_runner.clips import Clips
+from openface_runner.media.content import Limits, Medium, VideoMedium, describe, prepare
 from openface_runner.media.request import AuModel, Request
 from openface_runner.openface.command import Options
 from openface_runner.openface.engine import Measurement, OpenFace, Task
 from openface_runner.openface.installation import Engine, Installation, Program, find
-from openface_runner.openface.verification import FrameCount, FramePromise
 from openface_runner.outcomes import Outcome, Rejected, Verdict
 from openface_runner.settings import Capture, Settings
 
@@ -32,7 +32,23 @@ class Analysis:
     medium: Medium | None = None
     """None when the content could not be told."""
     openface_seconds: float | None = None
-    """Wall time of the OpenFace process; None when it wasn't started."""
+    """Wall time of OpenFace, which may have run twice for a clip; None when it wasn't started."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Why the numbers should not be trusted without a look, each a sentence; none where there are no numbers."""
+        if self.verdict.outcome is not Outcome.ANALYSED:
+            return ()
+        measured = self.verdict.measured
+        return (*(measured.doubts if measured else ()), *(self.medium.warnings if self.medium else ()))
+
+    def for_record(self, engine: Engine) -> dict[str, Any]:
+        """What of it goes into a job record, by the record's fields."""
+        return {
+            "medium": describe(self.medium) if self.medium else {},
+            "warnings": list(self.warnings),
+            "engine": {**vars(engine), "openface_seconds": self.openface_seconds},
+        }
 
 
 class Analyser:
@@ -46,6 +62,7 @@ class Analyser:
     def __init__(self, settings: Settings, openface: OpenFace) -> None:
         self._settings = settings
         self._openface = openface
+        self._clips = Clips(openface, copying_limit=settings.video_time_limit)
         self._limits = Limits(max_pixels=settings.max_pixels, max_duration=settings.max_duration)
 
     @classmethod
@@ -121,14 +138,20 @@ class Analyser:
         medium = None
         try:
             self.check_size(source.stat().st_size)
-            medium = inspect(_own_name(work, source, ""), self._limits)
+            prepared = prepare(source, work, self._limits)
+            medium = prepared.medium
             on_inspected(medium)
-            task = self._task(medium, _own_name(work, source, medium.suffix), request)
-            measurement = self._openface.measure(task, work / "out")
+            options = self._options(request)
+            if isinstance(medium, VideoMedium):
+                clip = self._clips.measure(medium, prepared.path, options, work)
+                medium, measurement = clip.medium, clip.measurement
+            else:
+                task = Task(program=Program.IMAGE, path=prepared.path, options=options)
+                measurement = self._openface.measure(task, work / "out")
         except Rejected as rejected:
             return Analysis(verdict=rejected.verdict, medium=medium)
         return Analysis(
-            verdict=measurement.verdict,
+            verdict=_with_warnings(measurement.verdict, medium),
             csv=measurement.csv,
             medium=medium,
             openface_seconds=round(measurement.seconds, 3),
@@ -136,28 +159,18 @@ class Analyser:
 
     def stop(self) -> None:
         """Kill all OpenFace processes that are running and start no more, for a program that is about to end."""
+        self._clips.stop()
         self._openface.stop()
 
-    def _task(self, medium: Medium, path: Path, request: Request) -> Task:
-        options = Options(
+    def _options(self, request: Request) -> Options:
+        return Options(
             wild=request.capture is Capture.WILD,
             au_static=request.au_model is AuModel.STATIC,
             groups=self._settings.column_groups,
         )
-        if isinstance(medium, VideoMedium):
-            promise = FramePromise(frames=medium.frames, count=partial(_count_frames, path))
-            return Task(program=Program.VIDEO, path=path, options=options, promise=promise)
-        return Task(program=Program.IMAGE, path=path, options=options)
 
 
-def _own_name(work: Path, source: Path, suffix: str) -> Path:
-    # A link, so that a name from outside reaches neither OpenFace's command line nor a library that reads its suffix.
-    link = work / f"medium{suffix}"
-    link.symlink_to(source.absolute())
-    return link
-
-
-def _count_frames(path: Path) -> FrameCount:
-    from openface_runner.media.videos import count_frames
-
-    return count_frames(path)
+def _with_warnings(verdict: Verdict, medium: Medium) -> Verdict:
+    if verdict.outcome is not Outcome.ANALYSED:
+        return verdict
+    return replace(verdict, message=" ".join((verdict.message, *medium.warnings)))

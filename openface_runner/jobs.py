@@ -173,12 +173,12 @@ class _Job:
             raise VersionGone("it changed while it was analysed")
 
     def _publish(self, analysis: Analysis, published: Published | None) -> None:
-        results, engine = self._services.results, self._services.analyser.engine
+        results = self._services.results
         # Written before the commit, so that whoever finds the commit without the record's end can finish it.
         self._update(
             self._record.judged(analysis.verdict).reached(
                 Step.MEASURED,
-                engine={**vars(engine), "openface_seconds": analysis.openface_seconds},
+                **analysis.for_record(self._services.analyser.engine),
                 csv=self._csv_place() if analysis.csv else None,
             )
         )

@@ -54,7 +54,7 @@ class Outcome(StrEnum):
 _ADVICE = {
     Outcome.ANALYSED: "Nothing to do: the CSV is in the output container.",
     Outcome.NO_FACE: "Upload a picture or clip in which a face is larger, sharper and turned to the camera.",
-    Outcome.UNSUPPORTED: "Convert it to JPEG, PNG or BMP, or to a video such as MP4, and upload that.",
+    Outcome.UNSUPPORTED: "Convert it to a picture such as JPEG or PNG, or to a video such as MP4, and upload that.",
     Outcome.UNREADABLE: "Export it again from where it was made, check that it opens on your computer, then upload it.",
     Outcome.INCOMPLETE: "Upload the whole clip again; if it still ends here, export it anew from where it was made.",
     Outcome.TOO_LARGE: "Upload a smaller or shorter version, or ask the operator to raise the limit.",

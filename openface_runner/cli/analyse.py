@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openface_runner.analysis import Analyser
-from openface_runner.media.content import describe
 from openface_runner.media.request import AuModel, Request
 from openface_runner.outcomes import BrokenInstallation, JobError
 from openface_runner.records import Record, State, Step
@@ -140,8 +139,7 @@ def _analyse_one(analyser: Analyser, settings: Settings, request: Request, out: 
                 .reached(
                     Step.MEASURED,
                     source={"bytes": file.stat().st_size},
-                    medium=describe(analysis.medium) if analysis.medium else {},
-                    engine={**vars(analyser.engine), "openface_seconds": analysis.openface_seconds},
+                    **analysis.for_record(analyser.engine),
                     csv=csv.name if analysis.csv else None,
                 )
                 .ended()

@@ -1,13 +1,16 @@
-"""Videos: read by FFmpeg's libraries (PyAV) packet by packet, without decoding.
+"""Videos: read by FFmpeg's libraries (PyAV) packet by packet, without decoding more than the first frame.
 
 How many rows OpenFace owes for a clip was measured: one for each packet of the video stream that isn't marked as
-discarded (edit lists hide some). The frame count in the header and OpenCV's count can both be wrong.
+discarded (edit lists hide some), less VP8's hidden frames. The frame count in the header and OpenCV's count can both
+be wrong. Only a clip that shows signs of damage is decoded whole.
 """
 
 from __future__ import annotations
 
+import itertools
+from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,9 +18,12 @@ from typing import Any
 import av
 from av.container import InputContainer
 from av.stream import Disposition
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from openface_runner.media import display_matrix, timing, wholeness
 from openface_runner.media.content import Limits, VideoMedium
+from openface_runner.media.wholeness import Promise
 from openface_runner.outcomes import Outcome, Rejected
 
 # FFmpeg's demuxer names. A list of what is allowed, because some others (playlists, image sequences) open further
@@ -35,8 +41,10 @@ _SUFFIXES = {
 _OPTIONS = {"format_whitelist": ",".join(_SUFFIXES), "protocol_whitelist": "file"}
 # Still pictures that FFmpeg's MP4 reader opens as a one-frame video.
 _PICTURE_BRANDS = {"heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1", "avif", "avis"}
-_CUT_TOLERANCE = 1.0
-"""Seconds by which the packets may end before the duration that the container promises; headers round."""
+_UNKNOWN_RATE = 30.0
+"""Frames a second that OpenFace takes for granted when nobody says."""
+_VP8_SHOWN = 0x10
+"""The bit of a VP8 frame's first byte that tells a frame from a hidden one, which others only refer to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +56,29 @@ class FrameCount:
     """Whether the decoder met errors or marked frames as corrupt."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class _Packets:
-    total: int
-    shown: int
-    end: float
+    """What is in the file, packet by packet."""
+
+    total: int = 0
+    shown: int = 0
+    corrupt: int = 0
+    """Marked as such by the container's reader."""
+    end: float = 0.0
     """Seconds at which the last packet of any stream ends."""
+    times: array[float] = field(default_factory=lambda: array("d"))
+    """Seconds, of the shown frames that have a time."""
+
+    @property
+    def timed(self) -> bool:
+        """Whether every shown frame has a time."""
+        return len(self.times) == self.shown
+
+    @property
+    def long_gap(self) -> float:
+        """Seconds between two frames, longer than four of five such gaps: damage makes only a few longer."""
+        gaps = sorted(later - time for time, later in itertools.pairwise(sorted(self.times)))
+        return gaps[len(gaps) * 4 // 5] if gaps else 0.0
 
 
 def inspect(path: Path, limits: Limits) -> VideoMedium | None:
@@ -63,7 +88,7 @@ def inspect(path: Path, limits: Limits) -> VideoMedium | None:
         Rejected: ``unsupported``, ``too_large``, ``unreadable`` or ``incomplete``.
     """
     try:
-        with _open(path) as container:
+        with open_video(path) as container:
             return _inspect(path, container, limits)
     except av.error.FFmpegError as error:
         # An argument error is the answer to a format that isn't in the list above.
@@ -77,29 +102,53 @@ def count_frames(path: Path) -> FrameCount:
 
     Slow, about 1 ms a frame of 640 x 360 pixels. Raises av.error.FFmpegError when the file can't be opened.
     """
-    frames, damaged = 0, False
-    with _open(path) as container:
-        stream = _video_stream(container)
-        # Not "AUTO": with a thread for each frame, FFmpeg keeps errors to itself.
-        stream.thread_type = "SLICE"
-        for packet in container.demux(stream):
-            damaged = damaged or packet.is_corrupt
-            try:
-                decoded = stream.decode(packet)
-            except av.error.FFmpegError:
-                damaged = True
-                continue
-            frames += len(decoded)
-            damaged = damaged or any(frame.is_corrupt for frame in decoded)
-    return FrameCount(frames=frames, damaged=damaged)
+    frames = Frames(path)
+    return FrameCount(frames=sum(1 for _ in frames), damaged=frames.damaged)
 
 
-def _open(path: Path, **options: str) -> InputContainer:
+class Frames:
+    """All frames of a video that can be decoded, to be gone through once, whatever errors there are between them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.damaged = False
+        """Whether the decoder met errors or marked frames as corrupt; true to the end only at the end."""
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        with open_video(self._path) as container:
+            stream = video_stream(container)
+            # Not "AUTO": with a thread for each frame, FFmpeg keeps errors to itself.
+            stream.thread_type = "SLICE"
+            for packet in container.demux(stream):
+                self.damaged = self.damaged or packet.is_corrupt
+                for frame in self._decode(stream, packet):
+                    self.damaged = self.damaged or frame.is_corrupt
+                    yield frame
+
+    def _decode(self, stream: VideoStream, packet: av.Packet[Any]) -> list[VideoFrame]:
+        try:
+            return stream.decode(packet)
+        except av.error.FFmpegError:
+            self.damaged = True
+            return []
+
+
+def open_video(path: Path, **options: str) -> InputContainer:
+    """Open a file of one of the known kinds, and nothing that it may name.
+
+    Raises:
+        av.error.FFmpegError: it can't be read, or is of another kind.
+    """
     # metadata_errors: a title in an unknown encoding is no reason to refuse a clip.
     return av.open(str(path), mode="r", options=_OPTIONS | options, metadata_errors="replace")
 
 
-def _video_stream(container: InputContainer) -> VideoStream:
+def video_stream(container: InputContainer) -> VideoStream:
+    """The moving picture in a file, which isn't its cover.
+
+    Raises:
+        Rejected: ``unsupported``: there is none.
+    """
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
         raise Rejected(Outcome.UNSUPPORTED, "The file holds no moving picture, only sound or a cover.")
@@ -109,22 +158,44 @@ def _video_stream(container: InputContainer) -> VideoStream:
 def _inspect(path: Path, container: InputContainer, limits: Limits) -> VideoMedium:
     if container.metadata.get("major_brand", "").strip().lower() in _PICTURE_BRANDS:
         raise Rejected(Outcome.UNSUPPORTED, "The picture is a HEIC or AVIF file, which isn't taken.")
-    stream = _video_stream(container)
-    promised_duration = float(Fraction(container.duration, av.time_base)) if container.duration else 0.0
-    _check_limits(stream, promised_duration, limits)
-    packets = _count(container, stream)
-    _check_whole(path, stream, packets, promised_duration)
-    duration = promised_duration or packets.end
+    stream = video_stream(container)
+    promise = _promise(container, stream)
+    _check_limits(stream, promise.duration, limits)
+    packets = _read_packets(container, stream)
+    _check_whole(path, container.format.name, promise, packets)
+    duration = promise.duration or packets.end
     _check_limits(stream, duration, limits)
+    # What the reader learned on its way counts: OpenCV looks at more of the file when it opens it.
+    rate = float(stream.average_rate or stream.guessed_rate or _UNKNOWN_RATE)
+    times = timing.judge(packets.times, rate) if packets.timed else timing.Timing()
+    if packets.corrupt or times.warnings:
+        _check_undamaged(path)
+    upright = _orientation(path)
     return VideoMedium(
         format=container.format.name,
-        codec=stream.codec_context.name,
+        codec=stream.codec_context.codec.canonical_name,
         width=stream.width,
         height=stream.height,
         frames=packets.shown,
         duration=duration,
+        rate=round(rate, 6),
+        rotation=upright.rotation,
+        mirrored=upright.mirrored,
+        variable_rate=times.variable,
+        timestamps=times.timestamps,
         suffix=_SUFFIXES[container.format.name],
+        warnings=(*times.warnings, *_stretched(stream)),
     )
+
+
+def _promise(container: InputContainer, stream: VideoStream) -> Promise:
+    """What the header says. To be asked before packets are read, which adds to the index of a file without one."""
+    frames = stream.frames
+    if container.format.name == "avi":
+        # An AVI's frame count includes empty slots, where the frame before is shown for longer; its index doesn't.
+        frames = min(frames, len(stream.index_entries) or frames)
+    duration = float(Fraction(container.duration, av.time_base)) if container.duration else 0.0
+    return Promise(frames=frames, duration=duration)
 
 
 def _check_limits(stream: VideoStream, duration: float, limits: Limits) -> None:
@@ -139,16 +210,25 @@ def _check_limits(stream: VideoStream, duration: float, limits: Limits) -> None:
         raise Rejected(Outcome.TOO_LARGE, f"The video lasts {duration:.4g} s; the limit is {limits.max_duration:g} s.")
 
 
-def _count(container: InputContainer, stream: VideoStream) -> _Packets:
-    total = shown = 0
-    end = 0.0
+def _read_packets(container: InputContainer, stream: VideoStream) -> _Packets:
+    found = _Packets()
     for packet in _whole_packets(container):
         if packet.pts is not None:
-            end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+            found.end = max(found.end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
         if packet.stream is stream:
-            total += 1
-            shown += not packet.is_discard
-    return _Packets(total=total, shown=shown, end=end)
+            found.total += 1
+            found.corrupt += packet.is_corrupt
+            if _is_shown(packet, stream):
+                found.shown += 1
+                if packet.pts is not None:
+                    found.times.append(float(packet.pts * packet.time_base))
+    return found
+
+
+def _is_shown(packet: av.Packet[Any], stream: VideoStream) -> bool:
+    if stream.codec_context.codec.canonical_name == "vp8" and not memoryview(packet)[0] & _VP8_SHOWN:
+        return False
+    return not packet.is_discard
 
 
 def _whole_packets(container: InputContainer) -> Iterator[av.Packet[Any]]:
@@ -156,27 +236,40 @@ def _whole_packets(container: InputContainer) -> Iterator[av.Packet[Any]]:
     return (packet for packet in container.demux() if packet.size)
 
 
-def _check_whole(path: Path, stream: VideoStream, packets: _Packets, promised_duration: float) -> None:
+def _check_whole(path: Path, kind: str, promise: Promise, packets: _Packets) -> None:
     if not packets.shown:
         raise Rejected(Outcome.UNREADABLE, "The video holds no frame that can be read.")
-    if stream.frames:
-        found = packets.total
-        if found < stream.frames:
-            found = _count_without_edit_list(path)
-        if found < stream.frames:
-            raise Rejected(
-                Outcome.INCOMPLETE,
-                f"The clip was cut off: it promises {stream.frames} frames, but only {found} are in the file.",
-            )
-    elif packets.end < promised_duration - _CUT_TOLERANCE:
-        raise Rejected(
-            Outcome.INCOMPLETE,
-            f"The clip was cut off: it promises {promised_duration:.1f} s, but ends after {packets.end:.1f} s.",
-        )
+    if promise.frames:
+        enough = packets.total >= promise.frames
+        wholeness.check_frames(promise, packets.total if enough else _count_without_edit_list(path))
+    else:
+        wholeness.check_duration(promise, packets.end, packets.long_gap)
+    if kind == "asf":
+        wholeness.check_asf_bytes(path)
 
 
 def _count_without_edit_list(path: Path) -> int:
     """All packets of an MP4's video, also those that its edit list hides so well that FFmpeg never shows them."""
-    with _open(path, ignore_editlist="1") as container:
-        stream = _video_stream(container)
+    with open_video(path, ignore_editlist="1") as container:
+        stream = video_stream(container)
         return sum(packet.stream is stream for packet in _whole_packets(container))
+
+
+def _check_undamaged(path: Path) -> None:
+    """Decode a clip that has gaps in time or corrupt packets: a phone's gaps are harmless, a damaged file's aren't."""
+    if count_frames(path).damaged:
+        raise Rejected(Outcome.INCOMPLETE, "The clip is damaged: parts of it are missing or can't be decoded.")
+
+
+def _orientation(path: Path) -> display_matrix.Orientation:
+    with open_video(path) as container:
+        return display_matrix.read(container, video_stream(container))
+
+
+def _stretched(stream: VideoStream) -> Iterator[str]:
+    shape = stream.sample_aspect_ratio
+    if shape and shape != 1:
+        yield (
+            f"The clip's pixels aren't square ({shape.numerator}:{shape.denominator}), and OpenFace takes them as if "
+            "they were: it measures the faces stretched."
+        )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from openface_runner.openface import cures
+from openface_runner.openface import cures, details
 from openface_runner.openface.process import Finished
 from openface_runner.openface.table import DamagedTable, Table, read
 from openface_runner.outcomes import BrokenInstallation, InternalFault, KilledFromOutside, Measured, Outcome, Verdict
@@ -145,7 +145,7 @@ def _where_images_stopped(
     if run.returncode == 0 and not run.timed_out:
         return len(inputs), None
     # OpenFace writes the details file when it starts an image, so the last one started is the one it died on.
-    started = [index for index, path in enumerate(inputs) if _details_of(out_dir, path).exists()]
+    started = [index for index, path in enumerate(inputs) if details.path_of(out_dir, path).exists()]
     last = started[-1] if started else 0
     if run.timed_out:
         # In company, nobody knows whose time it was.
@@ -158,7 +158,7 @@ def _judge_image(path: Path, out_dir: Path, expected: Expectation) -> Finding:
     if isinstance(table, Suspect):
         return table
     if table is None:
-        if not _details_of(out_dir, path).exists():
+        if not details.path_of(out_dir, path).exists():
             return Suspect("it left nothing behind")
         return Verdict(outcome=Outcome.NO_FACE, message="No face was found in this picture.")
     measured = Measured(
@@ -224,10 +224,6 @@ def _lacking(missing: frozenset[str]) -> Iterator[str]:
 def _check_still_there(path: Path) -> None:
     if not path.exists():
         raise InternalFault(f"The working file {path.name} vanished before OpenFace read it; the job will run again.")
-
-
-def _details_of(out_dir: Path, medium: Path) -> Path:
-    return out_dir / f"{medium.stem}_of_details.txt"
 
 
 def _timed_out(expected: Expectation) -> Verdict:

@@ -1,0 +1,129 @@
+"""From a clip to its measurement: upright, whether or not the OpenFace in use obeys rotation tags.
+
+OpenFace says how large the picture was that it measured, which tells whether it turned a clip. Half a turn, a turned
+square and a mirrored picture look alike in that, so there an upright copy is made before OpenFace runs. A clip that
+OpenFace can't open (its OpenCV may lack a decoder: AV1, HEVC) is copied, too, since this program may be able to.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from openface_runner.media.content import VideoMedium
+from openface_runner.openface import details
+from openface_runner.openface.command import Options
+from openface_runner.openface.engine import Measurement, OpenFace, Task
+from openface_runner.openface.installation import Program
+from openface_runner.openface.verification import FrameCount, FramePromise
+from openface_runner.outcomes import KilledFromOutside, Outcome
+
+_COPY = "upright.mp4"
+_OF_FIRST, _OF_COPY = "out", "out-upright"
+"""Folders of OpenFace's outputs."""
+_TURNS_BY_A_QUARTER = (90, 270)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredClip:
+    """A clip with what OpenFace made of it."""
+
+    medium: VideoMedium
+    """With what was done to it."""
+    measurement: Measurement
+
+
+class Clips:
+    """Measures clips, several at once from several threads.
+
+    Arguments:
+        openface: the installation to use.
+        copying_limit: seconds that making a copy may take.
+    """
+
+    def __init__(self, openface: OpenFace, *, copying_limit: float) -> None:
+        self._openface = openface
+        self._copying_limit = copying_limit
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """End the making of copies, for a program that is about to end."""
+        self._stopped.set()
+
+    def measure(self, medium: VideoMedium, path: Path, options: Options, work: Path) -> MeasuredClip:
+        """Measure one clip, or an upright copy of it.
+
+        Arguments:
+            medium: what is known of the clip.
+            path: the clip under a name of our own, inside the working folder.
+            work: the working folder, for copies and outputs.
+
+        Raises:
+            Rejected: no upright copy can be made: ``incomplete``, ``unreadable`` or ``timed_out``.
+            JobError: another try may help.
+        """
+        if _must_be_copied(medium):
+            return self._measure_copy(medium, path, options, work)
+        first = self._measure(medium, path, options, work / _OF_FIRST)
+        outcome = first.measurement.verdict.outcome
+        if outcome is Outcome.UNREADABLE or (
+            outcome.is_good and medium.rotation and details.seen_size(work / _OF_FIRST, path) != medium.upright_size
+        ):
+            second = self._measure_copy(medium, path, options, work)
+            seconds = first.measurement.seconds + second.measurement.seconds
+            return replace(second, measurement=replace(second.measurement, seconds=seconds))
+        return first
+
+    def _measure(self, medium: VideoMedium, path: Path, options: Options, out_dir: Path) -> MeasuredClip:
+        promise = FramePromise(frames=medium.frames, count=partial(_count_frames, path))
+        task = Task(program=Program.VIDEO, path=path, options=options, promise=promise)
+        measurement = self._openface.measure(task, out_dir)
+        return MeasuredClip(medium=_with_misfits(medium, measurement), measurement=measurement)
+
+    def _measure_copy(self, medium: VideoMedium, path: Path, options: Options, work: Path) -> MeasuredClip:
+        # Only now: it brings large native libraries, which the app's start can do without.
+        from openface_runner.media import upright
+
+        copy = work / _COPY
+        bounds = upright.Bounds(seconds=self._copying_limit, is_stopped=self._stopped.is_set)
+        try:
+            written = upright.copy(path, copy, medium, bounds)
+        except upright.Stopped:
+            raise KilledFromOutside("The program is about to end and makes no copy any more.") from None
+        copied = replace(medium, frames=written, conversions=tuple(_done(medium)))
+        return self._measure(copied, copy, options, work / _OF_COPY)
+
+
+def _must_be_copied(medium: VideoMedium) -> bool:
+    """Whether nothing that OpenFace says would tell if it took the clip upright."""
+    square = medium.width == medium.height
+    quarter = medium.rotation in _TURNS_BY_A_QUARTER
+    return medium.mirrored or (bool(medium.rotation) and (square or not quarter))
+
+
+def _done(medium: VideoMedium) -> Iterator[str]:
+    if medium.rotation:
+        yield f"turned upright by {medium.rotation} degrees"
+    if medium.mirrored:
+        yield "mirrored left to right"
+    yield "encoded anew as H.264"
+
+
+def _with_misfits(medium: VideoMedium, measurement: Measurement) -> VideoMedium:
+    measured = measurement.verdict.measured
+    if medium.timestamps is None or measured is None or measured.frames == len(medium.timestamps):
+        return medium
+    warning = (
+        f"OpenFace measured {measured.frames} frames, but the record has the times of {len(medium.timestamps)}: they "
+        "don't fit row for row."
+    )
+    return replace(medium, warnings=(*medium.warnings, warning))
+
+
+def _count_frames(path: Path) -> FrameCount:
+    from openface_runner.media.videos import count_frames
+
+    return count_frames(path)
