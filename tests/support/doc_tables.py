@@ -8,12 +8,21 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from devstack.standin.install import install
 from openface_runner.analysis import Analyser
+from openface_runner.media.request import Request
 from openface_runner.outcomes import BrokenInstallation
-from openface_runner.settings import Settings
+from openface_runner.settings import Capture, Settings
 from tests.support.broken_installations import WAYS, whole
+from tests.support.image_files import ImageFile, make_image_files
+from tests.support.samples import sample
+from tests.support.video_files import VideoFile, make_video_files
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -41,6 +50,69 @@ def broken_installations_table(folder: Path) -> str:
     return "\n".join(rows)
 
 
+@dataclass(frozen=True, kw_only=True)
+class MediaRow:
+    """What became of one test medium."""
+
+    name: str
+    description: str
+    expected: str
+    outcome: str
+    done: str
+
+    def __str__(self) -> str:
+        return f"| {self.description} | `{self.outcome}` | {self.done} |"
+
+
+def standin(bin_dir: Path) -> Analyser:
+    """An analyser with the stand-in, on whose outcomes the tables rest.
+
+    Raises:
+        StandinUnavailable: its packages are missing.
+    """
+    install(bin_dir)
+    return Analyser.from_settings(Settings.from_environment(openface_bin_dir=bin_dir, allow_standin=True))
+
+
+def media_rows(folder: Path, analyser: Analyser) -> dict[str, list[MediaRow]]:
+    """Make all test media in a folder, and analyse them; the rows of the tables for images and videos."""
+    made: dict[str, Sequence[ImageFile | VideoFile]] = {
+        "images": make_image_files(_new(folder / "images"), sample("face.jpg")),
+        "videos": make_video_files(_new(folder / "videos"), sample("face.mp4")),
+    }
+    with ThreadPoolExecutor(Settings.from_environment().openface_processes) as pool:
+        return {kind: list(pool.map(partial(_analyse, analyser), files)) for kind, files in made.items()}
+
+
+def media_table(rows: Sequence[MediaRow]) -> str:
+    """The table of some media."""
+    return "\n".join(["| medium | outcome | what was done, or why |", "| --- | --- | --- |", *map(str, rows)])
+
+
+def without_numbers(table: str) -> str:
+    """A table to be compared: how much of a cut file is left hangs on the encoder's threads, that is on the machine."""
+    return re.sub(r"\d+(\.\d+)?", "N", table)
+
+
+def _new(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _analyse(analyser: Analyser, file: ImageFile | VideoFile) -> MediaRow:
+    with tempfile.TemporaryDirectory() as work:
+        analysis = analyser.analyse(file.path, Request(capture=Capture.POSED), Path(work).resolve())
+    verdict, medium = analysis.verdict, analysis.medium
+    done = list(medium.conversions) if verdict.outcome.is_good and medium else [verdict.message]
+    return MediaRow(
+        name=file.name,
+        description=file.description,
+        expected=file.expected if isinstance(file, ImageFile) else file.outcome,
+        outcome=verdict.outcome,
+        done="; ".join([*done, *analysis.warnings]),
+    )
+
+
 def _findings(bin_dir: Path) -> list[str]:
     try:
         Analyser.from_settings(Settings.from_environment(openface_bin_dir=bin_dir)).prove()
@@ -56,7 +128,10 @@ def _marked(name: str) -> re.Pattern[str]:
 def main() -> int:
     """Write all tables."""
     with tempfile.TemporaryDirectory() as folder:
-        write_section(DOCS / "installation.md", "broken", broken_installations_table(Path(folder)))
+        write_section(DOCS / "installation.md", "broken", broken_installations_table(Path(folder) / "broken"))
+        rows = media_rows(Path(folder) / "media", standin(Path(folder) / "standin"))
+        for kind in ("images", "videos"):
+            write_section(DOCS / "media.md", kind, media_table(rows[kind]))
     return 0
 
 
