@@ -60,7 +60,7 @@ class Record(BaseModel):
     request: dict[str, Any] = {}
     """What was asked for: capture, au_model."""
     medium: dict[str, Any] = {}
-    """What the content turned out to be: kind, format, width, height, and for videos codec, frames, duration."""
+    """What the content turned out to be, and what was done to it; the fields of ``openface_runner.media.content``."""
     measured: dict[str, Any] = {}
     """What OpenFace measured: faces, or frames and frames_with_face; median and lowest confidence."""
     warnings: list[str] = []
