@@ -146,7 +146,7 @@ def _rejection_of_unknown(path: Path) -> Rejected:
     if best.mime_type in ("image/jpeg", "image/png", "image/bmp") or best.mime_type.startswith("video/"):
         return Rejected(
             Outcome.UNREADABLE,
-            f"The file begins like a {best.mime_type} file but can't be read: it is damaged or of a rare kind.",
+            f"The file begins like {best.mime_type} but can't be read: it is damaged or of a rare kind.",
         )
     return _unsupported(best.mime_type or best.name)
 
