@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,14 @@ class Analyser:
         """
         return self._openface.prove()
 
+    @contextmanager
+    def working_folder(self) -> Iterator[Path]:
+        """A fresh working folder for one job, removed at the end with all that is in it."""
+        parent = self._settings.work_dir
+        with tempfile.TemporaryDirectory(prefix="openface-job-", dir=parent, ignore_cleanup_errors=True) as folder:
+            # Resolved: OpenFace's messages are compared with the paths that it was given.
+            yield Path(folder).resolve()
+
     def fingerprint(self, request: Request) -> str:
         """A short name for everything but the medium that decides a result: equal fingerprints, equal results."""
         model = self.installation.model
@@ -129,7 +139,7 @@ class Analyser:
 
         Arguments:
             source: the medium, under whatever name; it is only read.
-            work: a fresh working folder, absolute and without links, which the caller removes.
+            work: a folder of ``working_folder``.
             on_inspected: called when the content is known and OpenFace is about to start.
 
         Raises:

@@ -9,9 +9,6 @@ everything before it can be done again.
 from __future__ import annotations
 
 import logging
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from openface_runner.analysis import Analysis
@@ -107,7 +104,7 @@ class _Job:
             _log.info("%s is already done: %s.", self._source, self._record.outcome)
             return
         self._begin(version, request, fingerprint)
-        with self._working_folder() as work:
+        with self._services.analyser.working_folder() as work:
             if rejected is not None:
                 analysis = Analysis(verdict=rejected.verdict)
             else:
@@ -214,10 +211,3 @@ class _Job:
 
     def _update(self, record: Record) -> None:
         self._record = self._claim.write(record)
-
-    @contextmanager
-    def _working_folder(self) -> Iterator[Path]:
-        parent = self._services.settings.work_dir
-        with tempfile.TemporaryDirectory(prefix="openface-job-", dir=parent, ignore_cleanup_errors=True) as folder:
-            # Resolved: OpenFace's messages are compared with the paths that it was given.
-            yield Path(folder).resolve()

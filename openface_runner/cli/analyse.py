@@ -6,7 +6,6 @@ import argparse
 import json
 import shutil
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -71,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     _make_folder(arguments.out)
     if not analyser.engine.is_openface:
         print(f"These are not OpenFace's numbers: measured with {analyser.engine}.", file=sys.stderr)
-    one = partial(_analyse_one, analyser, settings, request, arguments.out)
+    one = partial(_analyse_one, analyser, request, arguments.out)
     results = []
     with _progress(len(arguments.files)) as progress, ThreadPoolExecutor(settings.openface_processes) as pool:
         futures = [pool.submit(one, file) for file in arguments.files]
@@ -118,15 +117,15 @@ def _make_folder(folder: Path) -> None:
         raise WrongUse(f"The folder {folder} can't be made: {error.strerror}.") from error
 
 
-def _analyse_one(analyser: Analyser, settings: Settings, request: Request, out: Path, file: Path) -> _Result:
+def _analyse_one(analyser: Analyser, request: Request, out: Path, file: Path) -> _Result:
     asked = {"capture": request.capture, "au_model": request.au_model}
     record = Record(blob=file.name, state=State.RUNNING, request=asked, settings=analyser.fingerprint(request))
     csv = _csv_of(out, file)
     # Never two results at once: what an earlier run left would pass for this one's.
     csv.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix="openface-job-", dir=settings.work_dir) as folder:
+    with analyser.working_folder() as work:
         try:
-            analysis = analyser.analyse(file, request, Path(folder).resolve())
+            analysis = analyser.analyse(file, request, work)
         except BrokenInstallation:
             raise
         except (JobError, OSError) as error:

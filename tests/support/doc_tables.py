@@ -100,8 +100,8 @@ def _new(folder: Path) -> Path:
 
 
 def _analyse(analyser: Analyser, file: ImageFile | VideoFile) -> MediaRow:
-    with tempfile.TemporaryDirectory() as work:
-        analysis = analyser.analyse(file.path, Request(capture=Capture.POSED), Path(work).resolve())
+    with analyser.working_folder() as work:
+        analysis = analyser.analyse(file.path, Request(capture=Capture.POSED), work)
     verdict, medium = analysis.verdict, analysis.medium
     done = list(medium.conversions) if verdict.outcome.is_good and medium else [verdict.message]
     return MediaRow(
