@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from devstack.azurite import Storage
 from devstack.stack import REPOSITORY
 from tests.support import worker_python
 from tests.support.fake_openface import GOOD_IMAGE, GOOD_VIDEO, install, only_on_samples
+from tests.support.missing import skip_or_fail
 from tests.support.samples import RECORDINGS, sample
 from tests.support.worker_process import RealWorker
 
@@ -35,8 +35,7 @@ def python() -> Path:
     try:
         subprocess.run([found, "-c", "import azure_functions_runtime"], check=True, capture_output=True)
     except (FileNotFoundError, subprocess.CalledProcessError):
-        give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        give_up(f"{found} isn't there or can't import Azure's worker library. Run `make setup-worker`.")
+        skip_or_fail(f"{found} isn't there or can't import Azure's worker library. Run `make setup-worker`.")
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from openface_runner.media.content import VideoMedium
 from openface_runner.media.request import Request
 from openface_runner.outcomes import Outcome
 from openface_runner.settings import Capture, Settings
+from tests.support.missing import skip_or_fail
 from tests.support.samples import sample
 from tests.support.video_encoding import Recipe, encode, turned
 
@@ -68,9 +68,7 @@ def analysed(obeys: bool, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     try:
         install(bin_dir)
     except StandinUnavailable as missing:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
+        skip_or_fail(missing)
     if not obeys:
         program = bin_dir / "FeatureExtraction"
         script = program.read_text()

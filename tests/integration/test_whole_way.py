@@ -6,7 +6,6 @@ import base64
 import csv
 import io
 import json
-import os
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from openface_runner import storage as product_storage
 from openface_runner.outcomes import Outcome
 from openface_runner.records import Record, State, Step
 from tests.support.fake_openface import GOOD_IMAGE, GOOD_VIDEO, install, only_on_samples
+from tests.support.missing import skip_or_fail
 from tests.support.samples import sample
 
 LOCAL = {"MediaStorage": "UseDevelopmentStorage=true", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
@@ -48,9 +48,7 @@ def stack(storage: Storage, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     try:
         chosen = choose_openface(tmp_path_factory.mktemp("openface"))
     except NoOpenFace as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(error))
+        skip_or_fail(error)
     with Devstack.running(REPOSITORY, settings={**LOCAL, **chosen.environment}, storage=storage) as running:
         yield running
 

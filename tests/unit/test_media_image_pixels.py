@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from tests.support.image_files import ImageFile, exif_of, sixteen_bits, stored_for
+from tests.support.missing import skip_or_fail
 from tests.support.seen_images import (
     Folder,
     as_openface_sees,
@@ -19,8 +19,6 @@ from tests.support.seen_images import (
     looks_like,
     outcome_of,
     see,
-    small_image_files,
-    small_picture,
 )
 
 ORIENTATIONS = range(1, 9)
@@ -31,25 +29,8 @@ def cv2() -> Any:
     try:
         import cv2
     except ImportError as missing:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(missing))
-        pytest.skip(f"OpenCV comes with the stand-in's packages, which aren't installed: {missing}")
+        skip_or_fail(f"OpenCV comes with the stand-in's packages, which aren't installed: {missing}")
     return cv2
-
-
-@pytest.fixture
-def picture() -> Image.Image:
-    return small_picture()
-
-
-@pytest.fixture
-def folder(tmp_path: Path, picture: Image.Image) -> Folder:
-    return Folder(tmp_path, picture)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> list[ImageFile]:
-    return small_image_files(tmp_path_factory.mktemp("images"))
 
 
 def test_every_image_that_is_taken_can_be_read_by_opencv_at_the_size_that_was_told(

@@ -21,24 +21,7 @@ from tests.support.seen_images import (
     looks_like,
     outcome_of,
     see,
-    small_image_files,
-    small_picture,
 )
-
-
-@pytest.fixture
-def picture() -> Image.Image:
-    return small_picture()
-
-
-@pytest.fixture
-def folder(tmp_path: Path, picture: Image.Image) -> Folder:
-    return Folder(tmp_path, picture)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> list[ImageFile]:
-    return small_image_files(tmp_path_factory.mktemp("images"))
 
 
 def test_every_kind_of_image_file_has_the_outcome_that_is_expected_of_it(files: list[ImageFile]) -> None:
