@@ -16,7 +16,7 @@ from devstack.azurite import Storage
 from devstack.errors import DevstackError, FunctionAppError
 from devstack.functions_host.results import Outcome
 from devstack.running import Devstack
-from tests.integration.conftest import StartDevstack
+from tests.conftest import StartDevstack
 from tests.support.devstack_apps import HEAD, new_container
 
 WriteApp = Callable[..., Path]

@@ -2,109 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import threading
-import uuid
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
-from azure.storage.blob import BlobClient, BlobServiceClient
+from azure.storage.blob import BlobServiceClient
 
-from devstack.azurite import Storage
-from openface_runner import services as services_module
-from openface_runner.jobs import analyse_blob
 from openface_runner.outcomes import BrokenInstallation, Outcome, StorageUnavailable
-from openface_runner.records import Record, State
-from openface_runner.services import Services
-from tests.support.fake_openface import GOOD_IMAGE, GOOD_VIDEO, install, only_on_samples, replay
-from tests.support.samples import sample
+from openface_runner.records import State
+from tests.support.bench import FACE, Bench, meanwhile
+from tests.support.fake_openface import GOOD_IMAGE, only_on_samples, replay
 
 NO_FACE = replay("image-no-face", "no_face")
-BEHAVIOUR = "behaviour.sh"
-FACE = sample("face.jpg").read_bytes()
-
-
-class Bench:
-    """The product on real storage with a fake OpenFace, and one uploaded medium."""
-
-    def __init__(self, services: Services, service: BlobServiceClient, bin_dir: Path) -> None:
-        self.services = services
-        self.bin_dir = bin_dir
-        self.container = str(uuid.uuid4())
-        self._service = service
-        service.create_container(self.container)
-        self.medium = service.get_blob_client(self.container, "face.jpg")
-        self.medium.upload_blob(FACE)
-
-    def program(self, body: str) -> None:
-        """Let FaceLandmarkImg do something else from now on, without passing for another OpenFace."""
-        (self.bin_dir / BEHAVIOUR).write_text(body)
-
-    def run(self, name: str = "face.jpg") -> None:
-        analyse_blob(self.services, self.container, name)
-
-    def record(self, name: str = "face.jpg") -> Record:
-        record = self.services.records.read(self.container, name)
-        assert record is not None
-        return record
-
-    def blob(self, container: str, name: str) -> BlobClient:
-        return self._service.get_blob_client(container, name)
-
-    @property
-    def result(self) -> BlobClient:
-        return self.blob(self.services.settings.output_container, f"{self.container}/face.jpg.csv")
-
-    def result_source(self) -> str:
-        return str(self.result.get_blob_properties().metadata["source_etag"])
-
-    def etag(self) -> str:
-        return str(self.medium.get_blob_properties().etag.strip('"'))
-
-
-@pytest.fixture
-def bench(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    bin_dir = install(tmp_path / "bin", image=f'. "{tmp_path}/bin/{BEHAVIOUR}"', video=GOOD_VIDEO)
-    (tmp_path / "work").mkdir()
-    for name, value in {
-        "MediaStorage": storage.connection_string,
-        "OPENFACE_BIN_DIR": str(bin_dir),
-        "OUTPUT_CONTAINER": f"out-{uuid.uuid4().hex[:8]}",
-        "JOBS_CONTAINER": f"jobs-{uuid.uuid4().hex[:8]}",
-        "WORK_DIR": str(tmp_path / "work"),
-    }.items():
-        monkeypatch.setenv(name, value)
-    with BlobServiceClient.from_connection_string(storage.connection_string) as service:
-        (bin_dir / BEHAVIOUR).write_text(GOOD_IMAGE)
-        yield Bench(services_module.start(), service, bin_dir)
-    assert list((tmp_path / "work").iterdir()) == [], "a job left its working folder behind"
-
-
-@contextmanager
-def meanwhile(bench: Bench, act: Callable[[], object], body: str = GOOD_IMAGE) -> Iterator[None]:
-    """Act once while OpenFace runs: it waits for the end of the act before it does its work."""
-    started, go_on = bench.bin_dir / "started", bench.bin_dir / "go-on"
-    os.mkfifo(started)
-    os.mkfifo(go_on)
-
-    def wait_and_act() -> None:
-        started.read_text()
-        try:
-            act()
-        finally:
-            started.unlink()
-            go_on.write_text("")
-
-    wait = f'if [ -e "{started}" ]; then : > "{started}"; cat "{go_on}"; fi\n'
-    bench.program(wait + body)
-    actor = threading.Thread(target=wait_and_act)
-    actor.start()
-    yield
-    actor.join()
 
 
 def test_a_medium_that_was_overwritten_meanwhile_is_analysed_in_its_newer_version(bench: Bench) -> None:
@@ -167,19 +76,17 @@ def test_a_record_that_never_came_to_its_end_after_the_commit_is_finished(bench:
     bench.run()
     ended = bench.record()
     unfinished = ended.model_copy(update={"state": State.RUNNING})
-    jobs = bench.services.settings.jobs_container
-    bench.blob(jobs, f"{bench.container}/face.jpg.json").upload_blob(unfinished.to_json(), overwrite=True)
+    bench.record_blob.upload_blob(unfinished.to_json(), overwrite=True)
     bench.program("kill -KILL $$")
     bench.run()
     record = bench.record()
     assert (record.state, record.outcome, record.message) == (State.ENDED, Outcome.ANALYSED, ended.message)
 
 
-def test_another_setting_makes_another_result(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_setting_makes_another_result(bench: Bench) -> None:
     bench.run()
     first = bench.result.get_blob_properties().etag
-    monkeypatch.setenv("COLUMN_GROUPS", "pose,action_units")
-    bench.services = services_module.start()
+    bench.services = bench.start(COLUMN_GROUPS="pose,action_units")
     bench.run()
     assert bench.result.get_blob_properties().etag != first
 
@@ -215,9 +122,8 @@ def test_a_failure_is_raised_noted_and_mended_by_the_next_try(bench: Bench) -> N
     assert (record.state, record.outcome, record.attempts, record.error) == (State.ENDED, Outcome.ANALYSED, 2, None)
 
 
-def test_a_medium_over_the_limit_is_not_even_downloaded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MAX_BYTES", "1000")
-    bench.services = services_module.start()
+def test_a_medium_over_the_limit_is_not_even_downloaded(bench: Bench) -> None:
+    bench.services = bench.start(MAX_BYTES="1000")
     bench.run()
     record = bench.record()
     assert record.outcome is Outcome.TOO_LARGE
@@ -248,9 +154,8 @@ def test_storage_that_does_not_answer_is_an_error_without_secrets(
         "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=c2VjcmV0;"
         "BlobEndpoint=http://127.0.0.1:1/devstoreaccount1;"
     )
-    monkeypatch.setenv("MediaStorage", nowhere)
     monkeypatch.setattr("openface_runner.storage.account.BlobServiceClient", _impatient)
-    bench.services = services_module.start()
+    bench.services = bench.start(MediaStorage=nowhere)
     with pytest.raises(StorageUnavailable) as error:
         bench.run()
     assert str(error.value) == (

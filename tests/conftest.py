@@ -1,4 +1,4 @@
-"""Fixtures of general use: a storage account, and a whole devstack around a function app."""
+"""Fixtures of general use: a storage account, the product on it, and a whole devstack around a function app."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ import pytest
 from devstack.azurite import Storage
 from devstack.errors import AzuriteNotInstalled
 from devstack.running import Devstack, running_storage
+from tests.support.bench import Bench
 from tests.support.missing import skip_or_fail
+
+pytest_plugins = ["tests.support.fault_report"]
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +28,13 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
         except AzuriteNotInstalled as error:
             skip_or_fail(error)
         yield account
+
+
+@pytest.fixture
+def bench(storage: Storage, tmp_path: Path) -> Iterator[Bench]:
+    """The product on real storage with a fake OpenFace, and one uploaded medium."""
+    with Bench.running(storage, tmp_path) as running:
+        yield running
 
 
 class StartDevstack(Protocol):

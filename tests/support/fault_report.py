@@ -1,0 +1,66 @@
+"""Counts injected faults, and what became of them: a pytest plugin.
+
+A test that injects a fault is marked ``@pytest.mark.fault("what goes wrong", "what must follow")``; where it injects
+more than one, it says how many with ``record_property(FAULTS, 500)``. A fault counts as survived when its test passes,
+and as lost when it fails. With the environment variable FAULT_REPORT, the counts are written to that file as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Generator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pytest
+
+FAULTS = "faults"
+"""The name of the property that says how many faults a test injected."""
+
+
+@dataclass(kw_only=True)
+class FaultCount:
+    """One row of the table."""
+
+    fault: str
+    must_follow: str
+    injected: int = 0
+    survived: int = 0
+
+
+class FaultReport:
+    """The counts of one run of the tests."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._counts: dict[tuple[str, str], FaultCount] = {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Count a test that has run."""
+        report = yield
+        if call.when == "call" and not report.skipped:
+            number = int(str(dict(item.user_properties).get(FAULTS, 1)))
+            for mark in item.iter_markers("fault"):
+                self._count(*mark.args, number=number, survived=report.passed)
+        return report
+
+    def _count(self, fault: str, must_follow: str, *, number: int, survived: bool) -> None:
+        row = self._counts.setdefault((fault, must_follow), FaultCount(fault=fault, must_follow=must_follow))
+        row.injected += number
+        row.survived += number if survived else 0
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the report."""
+        rows = [asdict(count) for count in self._counts.values()]
+        self._path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known, and count where a report is asked for."""
+    config.addinivalue_line("markers", "fault(what, must_follow): injects a fault; counted in docs/reliability.md")
+    if path := os.environ.get("FAULT_REPORT"):
+        config.pluginmanager.register(FaultReport(Path(path)))
