@@ -3,7 +3,7 @@
 import azure.functions as func
 from azurefunctions.extensions.bindings import blob
 
-from openface_runner import jobs, services
+from openface_runner import jobs, services, shutdown
 from openface_runner.storage import CONNECTION
 
 app = func.FunctionApp()
@@ -11,6 +11,8 @@ app = func.FunctionApp()
 # At import, on purpose: with wrong settings or a broken OpenFace there is no function, so that messages stay in the
 # queue instead of using up their tries, and the log says once what is wrong.
 _services = services.start()
+# The host passes on no cancellation: a signal is all that an instance gets to know of its end.
+shutdown.stop_on_signals(_services.running)
 
 
 @app.function_name("analyse_media")

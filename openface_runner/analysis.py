@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from openface_runner.cancellation import Cancellation
 from openface_runner.clips import Clips
+from openface_runner.deadline import checks
 from openface_runner.media.content import Limits, Medium, VideoMedium, describe, prepare
 from openface_runner.media.request import AuModel, Request
 from openface_runner.openface.command import Options
 from openface_runner.openface.engine import Measurement, OpenFace, Task
 from openface_runner.openface.installation import Engine, Installation, Program, find
+from openface_runner.openface.process import ProcessLimits
 from openface_runner.outcomes import Outcome, Rejected, Verdict
 from openface_runner.settings import Capture, Settings
+from openface_runner.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +61,14 @@ class Analyser:
     Arguments:
         settings: limits, column groups, processes at once.
         openface: the installation to use.
+        workspace: where the jobs' working folders are.
     """
 
-    def __init__(self, settings: Settings, openface: OpenFace) -> None:
+    def __init__(self, settings: Settings, openface: OpenFace, workspace: Workspace) -> None:
+        self.workspace = workspace
         self._settings = settings
         self._openface = openface
-        self._clips = Clips(openface, copying_limit=settings.video_time_limit)
+        self._clips = Clips(openface, decoding_limit=settings.video_time_limit)
         self._limits = Limits(max_pixels=settings.max_pixels, max_duration=settings.max_duration)
 
     @classmethod
@@ -75,8 +79,14 @@ class Analyser:
             BrokenInstallation: with a list of all that is missing.
         """
         installation = find(settings.openface_bin_dir, settings.openface_model, allow_standin=settings.allow_standin)
-        time_limits = {Program.IMAGE: settings.image_time_limit, Program.VIDEO: settings.video_time_limit}
-        return cls(settings, OpenFace(installation, processes=settings.openface_processes, time_limits=time_limits))
+        limits = {
+            Program.IMAGE: ProcessLimits(wall=settings.image_time_limit, cpu=settings.image_cpu_limit),
+            Program.VIDEO: ProcessLimits(wall=settings.video_time_limit, cpu=settings.video_cpu_limit),
+        }
+        workspace = Workspace(settings.work_dir)
+        processes = settings.openface_processes
+        openface = OpenFace(installation, processes=processes, limits=limits, workspace=workspace)
+        return cls(settings, openface, workspace)
 
     @property
     def installation(self) -> Installation:
@@ -94,15 +104,7 @@ class Analyser:
         Raises:
             BrokenInstallation: with what is wrong and what to do about it.
         """
-        return self._openface.prove()
-
-    @contextmanager
-    def working_folder(self) -> Iterator[Path]:
-        """A fresh working folder for one job, removed at the end with all that is in it."""
-        parent = self._settings.work_dir
-        with tempfile.TemporaryDirectory(prefix="openface-job-", dir=parent, ignore_cleanup_errors=True) as folder:
-            # Resolved: OpenFace's messages are compared with the paths that it was given.
-            yield Path(folder).resolve()
+        return self._openface.prove(tuple(Program), Cancellation())
 
     def fingerprint(self, request: Request) -> str:
         """A short name for everything but the medium that decides a result: equal fingerprints, equal results."""
@@ -118,6 +120,8 @@ class Analyser:
                 self._settings.max_duration,
                 self._settings.image_time_limit,
                 self._settings.video_time_limit,
+                self._settings.image_cpu_limit,
+                self._settings.video_cpu_limit,
             ],
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
@@ -133,31 +137,41 @@ class Analyser:
             raise Rejected(Outcome.TOO_LARGE, f"The file has {size:,} bytes; the limit is {limit:,}.")
 
     def analyse(
-        self, source: Path, request: Request, work: Path, *, on_inspected: Callable[[Medium], None] = lambda _: None
+        self,
+        source: Path,
+        request: Request,
+        work: Path,
+        cancellation: Cancellation | None = None,
+        *,
+        on_inspected: Callable[[Medium], None] = lambda _: None,
     ) -> Analysis:
         """Analyse one file.
 
         Arguments:
             source: the medium, under whatever name; it is only read.
-            work: a folder of ``working_folder``.
+            work: a folder of the workspace.
+            cancellation: ends the analysis, with its OpenFace.
             on_inspected: called when the content is known and OpenFace is about to start.
 
         Raises:
             JobError: no outcome was reached, and another try may help.
+            Exception: the reason for which the analysis was called off.
         """
         medium = None
+        cancellation = cancellation or Cancellation()
+        check = checks(cancellation, seconds=self._settings.video_time_limit, doing="Looking through the file")
         try:
             self.check_size(source.stat().st_size)
-            prepared = prepare(source, work, self._limits)
+            prepared = prepare(source, work, self._limits, check)
             medium = prepared.medium
             on_inspected(medium)
             options = self._options(request)
             if isinstance(medium, VideoMedium):
-                clip = self._clips.measure(medium, prepared.path, options, work)
+                clip = self._clips.measure(medium, prepared.path, options, work, cancellation)
                 medium, measurement = clip.medium, clip.measurement
             else:
                 task = Task(program=Program.IMAGE, path=prepared.path, options=options)
-                measurement = self._openface.measure(task, work / "out")
+                measurement = self._openface.measure(task, work / "out", cancellation)
         except Rejected as rejected:
             return Analysis(verdict=rejected.verdict, medium=medium)
         return Analysis(
@@ -166,11 +180,6 @@ class Analyser:
             medium=medium,
             openface_seconds=round(measurement.seconds, 3),
         )
-
-    def stop(self) -> None:
-        """Kill all OpenFace processes that are running and start no more, for a program that is about to end."""
-        self._clips.stop()
-        self._openface.stop()
 
     def _options(self, request: Request) -> Options:
         return Options(

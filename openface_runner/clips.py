@@ -7,19 +7,20 @@ OpenFace can't open (its OpenCV may lack a decoder: AV1, HEVC) is copied, too, s
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from openface_runner.cancellation import Cancellation
+from openface_runner.deadline import checks
 from openface_runner.media.content import VideoMedium
 from openface_runner.openface import details
 from openface_runner.openface.command import Options
 from openface_runner.openface.engine import Measurement, OpenFace, Task
 from openface_runner.openface.installation import Program
 from openface_runner.openface.verification import FrameCount, FramePromise
-from openface_runner.outcomes import KilledFromOutside, Outcome
+from openface_runner.outcomes import Outcome
 
 _COPY = "upright.mp4"
 _OF_FIRST, _OF_COPY = "out", "out-upright"
@@ -41,60 +42,67 @@ class Clips:
 
     Arguments:
         openface: the installation to use.
-        copying_limit: seconds that making a copy may take.
+        decoding_limit: seconds that making a copy, or counting frames, may take.
     """
 
-    def __init__(self, openface: OpenFace, *, copying_limit: float) -> None:
+    def __init__(self, openface: OpenFace, *, decoding_limit: float) -> None:
         self._openface = openface
-        self._copying_limit = copying_limit
-        self._stopped = threading.Event()
+        self._decoding_limit = decoding_limit
 
-    def stop(self) -> None:
-        """End the making of copies, for a program that is about to end."""
-        self._stopped.set()
-
-    def measure(self, medium: VideoMedium, path: Path, options: Options, work: Path) -> MeasuredClip:
+    def measure(
+        self, medium: VideoMedium, path: Path, options: Options, work: Path, cancellation: Cancellation
+    ) -> MeasuredClip:
         """Measure one clip, or an upright copy of it.
 
         Arguments:
             medium: what is known of the clip.
             path: the clip under a name of our own, inside the working folder.
             work: the working folder, for copies and outputs.
+            cancellation: ends OpenFace, and the making of a copy.
 
         Raises:
             Rejected: no upright copy can be made: ``incomplete``, ``unreadable`` or ``timed_out``.
             JobError: another try may help.
+            Exception: the reason for which the work was called off.
         """
         if _must_be_copied(medium):
-            return self._measure_copy(medium, path, options, work)
-        first = self._measure(medium, path, options, work / _OF_FIRST)
+            return self._measure_copy(medium, path, options, work, cancellation)
+        first = self._measure(medium, path, options, work / _OF_FIRST, cancellation)
         outcome = first.measurement.verdict.outcome
         if outcome is Outcome.UNREADABLE or (
             outcome.is_good and medium.rotation and details.seen_size(work / _OF_FIRST, path) != medium.upright_size
         ):
-            second = self._measure_copy(medium, path, options, work)
+            second = self._measure_copy(medium, path, options, work, cancellation)
             seconds = first.measurement.seconds + second.measurement.seconds
             return replace(second, measurement=replace(second.measurement, seconds=seconds))
         return first
 
-    def _measure(self, medium: VideoMedium, path: Path, options: Options, out_dir: Path) -> MeasuredClip:
-        promise = FramePromise(frames=medium.frames, count=partial(_count_frames, path))
+    def _measure(
+        self, medium: VideoMedium, path: Path, options: Options, out_dir: Path, cancellation: Cancellation
+    ) -> MeasuredClip:
+        promise = FramePromise(frames=medium.frames, count=partial(self._count_frames, path, cancellation))
         task = Task(program=Program.VIDEO, path=path, options=options, promise=promise)
-        measurement = self._openface.measure(task, out_dir)
+        measurement = self._openface.measure(task, out_dir, cancellation)
         return MeasuredClip(medium=_with_misfits(medium, measurement), measurement=measurement)
 
-    def _measure_copy(self, medium: VideoMedium, path: Path, options: Options, work: Path) -> MeasuredClip:
+    def _measure_copy(
+        self, medium: VideoMedium, path: Path, options: Options, work: Path, cancellation: Cancellation
+    ) -> MeasuredClip:
         # Only now: it brings large native libraries, which the app's start can do without.
         from openface_runner.media import upright
 
         copy = work / _COPY
-        bounds = upright.Bounds(seconds=self._copying_limit, is_stopped=self._stopped.is_set)
-        try:
-            written = upright.copy(path, copy, medium, bounds)
-        except upright.Stopped:
-            raise KilledFromOutside("The program is about to end and makes no copy any more.") from None
+        check = checks(cancellation, seconds=self._decoding_limit, doing="Making a copy that OpenFace can read")
+        written = upright.copy(path, copy, medium, check)
         copied = replace(medium, frames=written, conversions=tuple(_done(medium)))
-        return self._measure(copied, copy, options, work / _OF_COPY)
+        return self._measure(copied, copy, options, work / _OF_COPY, cancellation)
+
+    def _count_frames(self, path: Path, cancellation: Cancellation) -> FrameCount:
+        from openface_runner.media.videos import count_frames
+
+        return count_frames(
+            path, checks(cancellation, seconds=self._decoding_limit, doing="Counting the clip's frames")
+        )
 
 
 def _must_be_copied(medium: VideoMedium) -> bool:
@@ -121,9 +129,3 @@ def _with_misfits(medium: VideoMedium, measurement: Measurement) -> VideoMedium:
         "don't fit row for row."
     )
     return replace(medium, warnings=(*medium.warnings, warning))
-
-
-def _count_frames(path: Path) -> FrameCount:
-    from openface_runner.media.videos import count_frames
-
-    return count_frames(path)

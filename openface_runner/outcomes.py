@@ -7,6 +7,9 @@ JobError                    not final: the host is told "failure", retries, and 
 ├── StorageUnavailable      blob storage did not answer, or refused
 ├── SourceChanged           the medium was overwritten again and again while it was being analysed
 ├── PublishConflict         somebody else wrote the result that this job was about to write
+├── ClaimLost               another delivery may have the job by now
+├── DiskFull                there is no room for working files
+├── ShuttingDown            the app is being stopped
 └── InternalFault           a fault of this program
 Rejected                    carries a final verdict from the room that reached it up to the job
 """
@@ -16,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 
 class Outcome(StrEnum):
@@ -123,34 +127,81 @@ class Rejected(Exception):
         self.verdict = Verdict(outcome=outcome, message=message)
 
 
+_NEWLINE = "\n"
+
+
 class JobError(Exception):
-    """The job could not be brought to an outcome, and another try may. The message says what to do next."""
+    """The job could not be brought to an outcome, and another try may.
+
+    As text: which medium, once that is known; what happened; what to do next.
+
+    Arguments:
+        what: what happened, as one or more sentences.
+        next_step: what to do about it, where the kind of error doesn't say.
+    """
+
+    next_step = "It is tried again by itself."
+
+    def __init__(self, what: str, next_step: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.next_step = next_step or type(self).next_step
+        self.medium: str | None = None
+
+    def about(self, medium: object) -> Self:
+        """The same error, once it is known which medium it is about."""
+        self.medium = str(medium)
+        return self
+
+    def __str__(self) -> str:
+        # What happened may be a list, a finding a line.
+        text = f"{self.what}{_NEWLINE if _NEWLINE in self.what else ' '}{self.next_step}"
+        return f"{self.medium}: {text}" if self.medium else text
 
 
 class BrokenInstallation(JobError):
     """OpenFace can't run here: ``summary`` in one sentence, ``findings`` what is missing or wrong, by name."""
 
+    next_step = "Run 'python -m openface_runner doctor' where the app runs for the cure."
+
     def __init__(self, summary: str, findings: Sequence[str] = ()) -> None:
         self.summary = summary
         self.findings = tuple(findings)
         lines = "".join(f"\n  - {finding}" for finding in self.findings)
-        super().__init__(f"{summary}{lines}\nRun 'python -m openface_runner doctor' where the app runs for the cure.")
+        super().__init__(f"{summary}{lines}")
 
 
 class KilledFromOutside(JobError):
     """OpenFace was killed by something other than this program."""
 
+    next_step = "Give the container more memory, or lower OPENFACE_PROCESSES; it is tried again by itself."
+
+
+class ShuttingDown(JobError):
+    """The program is about to end: an instance is stopped, restarted or scaled in."""
+
+    def __init__(self) -> None:
+        super().__init__("The app is being stopped.", "Nothing to do: the next instance tries it again.")
+
 
 class DiskFull(JobError):
     """There is no room left for working files."""
+
+    next_step = "Make room, or set WORK_DIR to a folder on a larger disk; it is tried again by itself."
 
 
 class StorageUnavailable(JobError):
     """Blob storage did not answer, or refused."""
 
+    next_step = (
+        "If it stays so, check the account, its network rules and this app's roles; it is tried again by itself."
+    )
+
 
 class SourceChanged(JobError):
     """The medium's content or metadata changed more often than a job starts anew."""
+
+    next_step = "It is tried again by itself; if it stays so, find out what keeps writing to it."
 
 
 class PublishConflict(JobError):
@@ -160,6 +211,10 @@ class PublishConflict(JobError):
 class ClaimLost(JobError):
     """The job's claim on its medium ran out while it worked, so another delivery may be at it."""
 
+    next_step = "Nothing to do: another delivery takes over, or it is tried again by itself."
+
 
 class InternalFault(JobError):
     """This program did something wrong; the message is for its developers."""
+
+    next_step = "It is tried again by itself; if it stays so, report it to the developers, with this message."

@@ -11,13 +11,19 @@ from pydantic import BaseModel, ConfigDict
 
 from openface_runner.outcomes import Outcome, Verdict
 
+HOST_TRIES = 5
+"""How often the host tries before it gives up and puts the event into the poison queue, as ``host.json`` says.
+
+A function isn't told which try it is.
+"""
+
 
 class State(StrEnum):
     """Where a job stands."""
 
     RUNNING = "running"
     RETRYING = "retrying"
-    """The last try failed; the host tries again, or has given up: ``attempts`` tells which."""
+    """The last try failed; the host tries again, or has given up: ``attempts`` and the poison queue tell which."""
     FAILED = "failed"
     """No outcome, and nobody tries again by itself: a local file's only."""
     ENDED = "ended"
@@ -53,6 +59,7 @@ class Record(BaseModel):
     advice: str = ""
     """What they can do about it."""
     attempts: int = 0
+    """Tries at this version of the medium with these settings, the running one included."""
     steps: dict[Step, datetime] = {}
     """When each step of the latest attempt was reached, UTC."""
     source: dict[str, Any] = {}
@@ -100,8 +107,8 @@ class Record(BaseModel):
                 "state": State.RETRYING,
                 "outcome": None,
                 "error": f"{type(error).__name__}: {error}",
-                "message": "Something other than the file went wrong; it is tried again by itself.",
-                "advice": "Nothing to do for now. If it stays like this, tell the operator.",
+                "message": f"Try {self.attempts} failed for a reason other than the file.",
+                "advice": f"Nothing to do until try {HOST_TRIES}, the last by itself; then tell the operator.",
             }
         )
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass, field
 
 from openface_runner.analysis import Analyser
 from openface_runner.settings import Settings
+from openface_runner.shutdown import RunningJobs
 from openface_runner.storage import Account, Records, Results, connect
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +23,7 @@ class Services:
     account: Account
     results: Results
     records: Records
+    running: RunningJobs = field(default_factory=RunningJobs)
     _prepared: threading.Event = field(default_factory=threading.Event)
 
     def prepare(self) -> None:
@@ -32,12 +37,16 @@ class Services:
 def start() -> Services:
     """Read the settings, find OpenFace, prove that it works, and connect to storage (asking it nothing yet).
 
+    Working folders that killed processes have left behind are removed.
+
     Raises:
         SettingsError, ConnectionMissing: the app's settings are wrong.
         BrokenInstallation: OpenFace can't be used or doesn't work, with what is missing and what to do.
     """
     settings = Settings.from_environment()
     analyser = Analyser.from_settings(settings)
+    if swept := analyser.workspace.sweep():
+        _log.info("Removed %d working folders of processes that were killed.", swept)
     if settings.prove_at_start:
         analyser.prove()
     account = connect()

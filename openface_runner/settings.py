@@ -98,6 +98,12 @@ class Settings(BaseSettings):
     )
     image_time_limit: float = Field(120, gt=0, le=86_400, description="Seconds that OpenFace may take for an image.")
     video_time_limit: float = Field(3600, gt=0, le=86_400, description="Seconds that OpenFace may take for a video.")
+    image_cpu_limit: int = Field(
+        240, gt=0, le=864_000, description="Seconds of processor time that OpenFace may use for an image."
+    )
+    video_cpu_limit: int = Field(
+        14_400, gt=0, le=864_000, description="Seconds of processor time that OpenFace may use for a video."
+    )
     max_bytes: int = Field(2 * 1024**3, gt=0, description="Bytes of a medium, at most.")
     max_pixels: int = Field(
         50_000_000, gt=0, description="Pixels of an image or a video frame (width times height), at most."

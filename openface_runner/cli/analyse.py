@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openface_runner.analysis import Analyser
+from openface_runner.cancellation import Cancellation
 from openface_runner.media.request import AuModel, Request
-from openface_runner.outcomes import BrokenInstallation, JobError
+from openface_runner.outcomes import BrokenInstallation, JobError, ShuttingDown
 from openface_runner.records import Record, State, Step
 from openface_runner.settings import Capture, Settings
 
@@ -68,9 +69,11 @@ def run(arguments: argparse.Namespace) -> int:
     analyser = Analyser.from_settings(settings)
     request = Request(capture=arguments.capture or settings.default_capture, au_model=arguments.au_model)
     _make_folder(arguments.out)
+    analyser.workspace.sweep()
     if not analyser.engine.is_openface:
         print(f"These are not OpenFace's numbers: measured with {analyser.engine}.", file=sys.stderr)
-    one = partial(_analyse_one, analyser, request, arguments.out)
+    cancellation = Cancellation()
+    one = partial(_analyse_one, analyser, request, arguments.out, cancellation)
     results = []
     with _progress(len(arguments.files)) as progress, ThreadPoolExecutor(settings.openface_processes) as pool:
         futures = [pool.submit(one, file) for file in arguments.files]
@@ -81,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
                 _report(results[-1], arguments.out, as_json=arguments.json)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            analyser.stop()
+            cancellation.cancel(ShuttingDown())
             raise
     return 0 if all(result.is_good for result in results) else 1
 
@@ -117,16 +120,16 @@ def _make_folder(folder: Path) -> None:
         raise WrongUse(f"The folder {folder} can't be made: {error.strerror}.") from error
 
 
-def _analyse_one(analyser: Analyser, request: Request, out: Path, file: Path) -> _Result:
+def _analyse_one(analyser: Analyser, request: Request, out: Path, cancellation: Cancellation, file: Path) -> _Result:
     asked = {"capture": request.capture, "au_model": request.au_model}
     record = Record(blob=file.name, state=State.RUNNING, request=asked, settings=analyser.fingerprint(request))
     csv = _csv_of(out, file)
     # Never two results at once: what an earlier run left would pass for this one's.
     csv.unlink(missing_ok=True)
-    with analyser.working_folder() as work:
+    with analyser.workspace.folder() as work:
         try:
-            analysis = analyser.analyse(file, request, work)
-        except BrokenInstallation:
+            analysis = analyser.analyse(file, request, work, cancellation)
+        except (BrokenInstallation, ShuttingDown):
             raise
         except (JobError, OSError) as error:
             record = record.given_up(error)

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import errno
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -39,42 +37,29 @@ _LEAST_FREE = 256 * 1024**2
 """Bytes that a copy leaves on the disk for others."""
 _CHECKED_EVERY = 25
 """Frames."""
-_NO_ROOM = "There is no room for a copy of the clip in the working folder: make room, or set WORK_DIR to a larger disk."
+_NO_ROOM = "There is no room for a copy of the clip in the working folder."
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bounds:
-    """What making a copy may cost."""
-
-    seconds: float
-    is_stopped: Callable[[], bool]
-    """Asked between frames: whether the program is about to end."""
-
-
-class Stopped(Exception):
-    """The copy wasn't finished, because the program is about to end."""
-
-
-def copy(source: Path, target: Path, medium: VideoMedium, bounds: Bounds) -> int:
+def copy(source: Path, target: Path, medium: VideoMedium, check: Callable[[], None]) -> int:
     """Write a clip anew as its container asks for it to be shown, frame for frame at its average rate.
 
     Arguments:
         source: the clip.
         target: a path ending in ".mp4".
         medium: what is known of the clip.
+        check: called before each packet and frame; what it raises comes through.
 
     Returns:
         The number of frames in the copy.
 
     Raises:
-        Rejected: ``incomplete`` (the clip is damaged: frames would be lost), ``unreadable`` or ``timed_out``.
+        Rejected: ``incomplete`` (the clip is damaged: frames would be lost) or ``unreadable``.
         DiskFull: there is no room for it.
-        Stopped: the program is about to end.
     """
-    frames = Frames(source)
+    frames = Frames(source, check)
     try:
-        written = _write(target, _turned(_guarded(frames, target.parent, bounds), medium), medium.rate)
-    except OSError as error:  # PyAV's errors are OSErrors, too
+        written = _write(target, _turned(_guarded(frames, target.parent, check), medium), medium.rate)
+    except (OSError, av.error.FFmpegError) as error:
         if error.errno == errno.ENOSPC:
             raise DiskFull(_NO_ROOM) from error
         if isinstance(error, av.error.FFmpegError):
@@ -89,16 +74,9 @@ def copy(source: Path, target: Path, medium: VideoMedium, bounds: Bounds) -> int
     return written
 
 
-def _guarded(frames: Iterable[VideoFrame], folder: Path, bounds: Bounds) -> Iterator[VideoFrame]:
-    deadline = time.monotonic() + bounds.seconds
+def _guarded(frames: Iterable[VideoFrame], folder: Path, check: Callable[[], None]) -> Iterator[VideoFrame]:
     for number, frame in enumerate(frames):
-        if bounds.is_stopped():
-            raise Stopped
-        if time.monotonic() > deadline:
-            raise Rejected(
-                Outcome.TIMED_OUT,
-                f"Making a copy that OpenFace can read was not done after {bounds.seconds:g} s and was stopped.",
-            )
+        check()
         if number % _CHECKED_EVERY == 0 and shutil.disk_usage(folder).free < _LEAST_FREE:
             raise DiskFull(_NO_ROOM)
         yield frame

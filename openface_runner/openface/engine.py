@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import errno
-import shutil
-import tempfile
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from openface_runner.cancellation import Cancellation
 from openface_runner.openface import columns, command, cures, process, verification
 from openface_runner.openface.command import Options
 from openface_runner.openface.installation import Installation, Program
+from openface_runner.openface.slots import Slots
 from openface_runner.openface.verification import Expectation, FramePromise, NotDone, Suspect
-from openface_runner.outcomes import BrokenInstallation, DiskFull, InternalFault, KilledFromOutside, Outcome, Verdict
+from openface_runner.outcomes import BrokenInstallation, DiskFull, InternalFault, Outcome, Verdict
+from openface_runner.workspace import Workspace
 
 _SAMPLES = {Program.IMAGE: "face.jpg", Program.VIDEO: "face.mp4"}
 """Media on which runs of the real OpenFace were recorded; public domain (NASA)."""
@@ -53,38 +53,44 @@ class OpenFace:
     Arguments:
         installation: as found and checked by ``installation.find``.
         processes: how many OpenFace processes may run at once; further calls wait.
-        time_limits: seconds that a process may take, by program.
+        limits: what a process may use, by program.
+        workspace: where OpenFace's outputs for the known-good samples go.
     """
 
-    def __init__(self, installation: Installation, *, processes: int, time_limits: Mapping[Program, float]) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        *,
+        processes: int,
+        limits: Mapping[Program, process.ProcessLimits],
+        workspace: Workspace,
+    ) -> None:
         self._installation = installation
-        self._slots = threading.BoundedSemaphore(processes)
-        self._time_limits = dict(time_limits)
-        self._processes = process.Processes()
+        self._slots = Slots(processes)
+        self._limits = dict(limits)
+        self._workspace = workspace
 
     @property
     def installation(self) -> Installation:
         """The programs, the model and the engine in use."""
         return self._installation
 
-    def stop(self) -> None:
-        """Kill all OpenFace processes that are running and start no more, for a program that is about to end."""
-        self._processes.stop()
-
-    def measure(self, task: Task, out_dir: Path) -> Measurement:
+    def measure(self, task: Task, out_dir: Path, cancellation: Cancellation) -> Measurement:
         """Measure one medium.
 
         Arguments:
             out_dir: an absolute path that doesn't exist yet; OpenFace's outputs stay there.
+            cancellation: ends the wait for a free process, and OpenFace itself.
 
         Raises:
             BrokenInstallation: it is the installation that fails, not the medium.
             KilledFromOutside, DiskFull, InternalFault: another try may help.
+            Exception: the reason for which the work was called off.
         """
-        finished, finding = self._run(task, out_dir)
+        finished, finding = self._run(task, out_dir, cancellation)
         if isinstance(finding, Suspect):
-            self._check_room(out_dir)
-            self.prove([task.program], because=finding.reason)
+            self._check_room()
+            self.prove([task.program], cancellation, because=finding.reason)
             finding = Verdict(
                 outcome=Outcome.CRASHED,
                 message=f"OpenFace failed on this file ({finding.reason}); on a known-good sample it still works.",
@@ -96,10 +102,13 @@ class OpenFace:
             seconds=finished.seconds,
         )
 
-    def prove(self, programs: Iterable[Program] = tuple(Program), *, because: str = "") -> dict[Program, Measurement]:
+    def prove(
+        self, programs: Iterable[Program], cancellation: Cancellation, *, because: str = ""
+    ) -> dict[Program, Measurement]:
         """Run programs on known-good samples; their measurements.
 
         Arguments:
+            cancellation: ends the wait for a free process, and OpenFace itself.
             because: what went wrong with a medium before, for the error.
 
         Raises:
@@ -110,7 +119,7 @@ class OpenFace:
         findings, failed = [], []
         for program in programs:
             try:
-                proofs[program] = self._measure_sample(program)
+                proofs[program] = self._measure_sample(program, cancellation)
             except BrokenInstallation as error:
                 failed.append(program)
                 findings += [f"{program}: {finding}" for finding in error.findings or (error.summary,)]
@@ -119,10 +128,10 @@ class OpenFace:
             raise BrokenInstallation(f"OpenFace doesn't work on known-good samples ({' and '.join(failed)}):", findings)
         return proofs
 
-    def _measure_sample(self, program: Program) -> Measurement:
+    def _measure_sample(self, program: Program, cancellation: Cancellation) -> Measurement:
         sample = resources.files(__package__) / "samples" / _SAMPLES[program]
-        with resources.as_file(sample) as path, tempfile.TemporaryDirectory(prefix="openface-sample-") as folder:
-            finished, finding = self._run(_sample_task(program, path.resolve()), Path(folder).resolve() / "out")
+        with resources.as_file(sample) as path, self._workspace.folder() as folder:
+            finished, finding = self._run(_sample_task(program, path.resolve()), folder / "out", cancellation)
         if isinstance(finding, Suspect):
             raise BrokenInstallation("It failed:", [f"{finding.reason}: {cures.for_death(finished)}"])
         if finding.outcome is Outcome.TIMED_OUT:
@@ -131,38 +140,34 @@ class OpenFace:
             raise BrokenInstallation("It finds nothing:", [f"{finding.message} {cures.BY_HAND.capitalize()}."])
         return Measurement(verdict=finding, csv=None, seconds=finished.seconds)
 
-    def _run(self, task: Task, out_dir: Path) -> tuple[process.Finished, Verdict | Suspect]:
+    def _run(self, task: Task, out_dir: Path, cancellation: Cancellation) -> tuple[process.Finished, Verdict | Suspect]:
         argv = command.build(self._installation, task.program, [task.path], out_dir, task.options)
-        time_limit = self._time_limits[task.program]
-        with self._slots:
-            finished = self._start(argv, out_dir.parent, time_limit)
+        limits = self._limits[task.program]
+        with self._slots.taken(cancellation):
+            finished = _start(argv, out_dir.parent, limits, cancellation)
         expected = Expectation(
             columns=columns.required(task.program, task.options.groups, self._installation.engine),
-            time_limit=time_limit,
+            limits=limits,
         )
         return finished, _judge(task, finished, out_dir, expected)
 
-    def _start(self, argv: list[str], cwd: Path, time_limit: float) -> process.Finished:
-        try:
-            return self._processes.run(argv, cwd=cwd, time_limit=time_limit)
-        except process.Stopped:
-            raise KilledFromOutside("The program is about to end and starts no OpenFace any more.") from None
-        except OSError as error:
-            if error.errno == errno.ENOEXEC:
-                finding = f"{error.strerror}: {cures.OTHER_PROCESSOR}"
-            elif error.errno in (errno.ENOENT, errno.EACCES):
-                finding = f"{error.strerror}: {cures.BY_HAND}"
-            else:
-                raise
-            raise BrokenInstallation(f"{argv[0]} can't be started:", [finding]) from error
-
-    def _check_room(self, out_dir: Path) -> None:
-        free = shutil.disk_usage(out_dir.parent).free
+    def _check_room(self) -> None:
+        free = self._workspace.free
         if free < _LEAST_FREE:
-            raise DiskFull(
-                f"OpenFace failed with only {free:,} bytes left on the disk of the working folder: make room, or set "
-                "WORK_DIR to a larger disk."
-            )
+            raise DiskFull(f"OpenFace failed with only {free:,} bytes left on the disk of the working folder.")
+
+
+def _start(argv: list[str], cwd: Path, limits: process.ProcessLimits, cancellation: Cancellation) -> process.Finished:
+    try:
+        return process.run(argv, cwd=cwd, limits=limits, cancellation=cancellation)
+    except OSError as error:
+        if error.errno == errno.ENOEXEC:
+            finding = f"{error.strerror}: {cures.OTHER_PROCESSOR}"
+        elif error.errno in (errno.ENOENT, errno.EACCES):
+            finding = f"{error.strerror}: {cures.BY_HAND}"
+        else:
+            raise
+        raise BrokenInstallation(f"{argv[0]} can't be started:", [finding]) from error
 
 
 def _sample_task(program: Program, path: Path) -> Task:

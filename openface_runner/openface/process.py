@@ -1,23 +1,42 @@
-"""Run programs in process groups of their own, with a time limit, and keep the end of what they say."""
+"""Run programs with limits, keep the end of what they say, and leave nothing of them behind."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
+
+from openface_runner.cancellation import Cancellation
 
 _KEPT = 256 * 1024
 """Bytes kept of each output stream, from its end: a real run writes a few thousand, a runaway one without bound."""
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
 """Environment variables that the program gets: the app's own hold connection strings, none of its business."""
 _SHELL_SIGNAL_BASE = 128
+_GUARD = ("/bin/sh", "-c", "read -r _; kill -KILL 0")
+"""Waits for the end of its standard input, a pipe of ours, and then kills its process group, itself included."""
+_FIRST_TO_GO = "500"
+"""Of 1000. Short of memory, the kernel shall end an OpenFace and not this process with all its jobs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessLimits:
+    """What a program may use."""
+
+    wall: float
+    """Seconds until its whole process group is killed."""
+    cpu: int
+    """Seconds of processor time, over all its threads, until it gets SIGXCPU. Linux only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +46,7 @@ class Finished:
     returncode: int
     """As Python reports it: negative for a signal."""
     timed_out: bool
-    """Whether it was our own kill, at the time limit."""
+    """Whether it was our own kill, at the wall time's limit."""
     seconds: float
     stdout: str
     """The last 256 KiB, bytes that aren't UTF-8 replaced."""
@@ -42,82 +61,96 @@ class Finished:
         except ValueError:
             return None
 
+    @property
+    def used_up_cpu(self) -> bool:
+        """Whether it was ended because of its processor time."""
+        return self.signal is signal.SIGXCPU
 
-class Stopped(Exception):
-    """No further program is started: ``Processes.stop`` was called."""
+    @property
+    def over_limit(self) -> bool:
+        """Whether one of its limits ended it."""
+        return self.timed_out or self.used_up_cpu
 
 
-class Processes:
-    """Runs programs, each in a process group of its own, from any number of threads; can end them all."""
+def run(argv: Sequence[str], *, cwd: Path, limits: ProcessLimits, cancellation: Cancellation) -> Finished:
+    """Run a program to its end, and leave nothing of it behind, not even when this process is killed.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._groups: set[int] = set()
-        self._stopped = False
+    Arguments:
+        argv: the program's absolute path and its arguments.
+        cwd: its working directory.
+        cancellation: kills the program, with all that it has started, when the work is called off.
 
-    def run(self, argv: Sequence[str], *, cwd: Path, time_limit: float) -> Finished:
-        """Run a program to its end, and leave nothing of it behind.
+    Raises:
+        OSError: the program can't be started.
+        Exception: the reason for which the work was called off.
+    """
+    cancellation.check()
+    started = time.monotonic()
+    timed_out = False
+    with ExitStack() as cleanup:
+        kill = partial(_kill, cleanup.enter_context(_guarded_group()))
+        process = cleanup.enter_context(_start(argv, cwd, kill.args[0]))
+        cleanup.callback(kill)
+        assert process.stdout is not None and process.stderr is not None  # noqa: S101 - PIPE was asked for
+        outputs = [_Tail(process.stdout), _Tail(process.stderr)]
+        try:
+            with cancellation.calling(kill):
+                _limit(process.pid, limits)
+                process.wait(limits.wall)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            # Also at the good end: what a program leaves running would hold the pipes, and would outlive its job.
+            kill()
+            process.wait()
+        stdout, stderr = (output.text() for output in outputs)
+    cancellation.check()
+    return Finished(
+        returncode=process.returncode,
+        timed_out=timed_out,
+        seconds=time.monotonic() - started,
+        stdout=stdout,
+        stderr=stderr,
+    )
 
-        Arguments:
-            argv: the program's absolute path and its arguments.
-            cwd: its working directory.
-            time_limit: seconds until the whole process group is killed.
 
-        Raises:
-            OSError: the program can't be started.
-            Stopped: it is too late to start one.
-        """
-        started = time.monotonic()
-        timed_out = False
-        with self._start(argv, cwd) as process:
-            assert process.stdout is not None and process.stderr is not None  # noqa: S101 - PIPE was asked for
-            outputs = [_Tail(process.stdout), _Tail(process.stderr)]
-            try:
-                process.wait(time_limit)
-            except subprocess.TimeoutExpired:
-                timed_out = True
-            finally:
-                # Also at the good end: what a program leaves running would hold the pipes, and would outlive its job.
-                self._end(process.pid)
-                process.wait()
-            stdout, stderr = (output.text() for output in outputs)
-        return Finished(
-            returncode=process.returncode,
-            timed_out=timed_out,
-            seconds=time.monotonic() - started,
-            stdout=stdout,
-            stderr=stderr,
-        )
+@contextmanager
+def _guarded_group() -> Iterator[int]:
+    """A process group that ends with this process, whatever way that ends; its leader does nothing else.
 
-    def stop(self) -> None:
-        """Kill all that is running and start no more; the calls of ``run`` return as for a kill from outside."""
-        with self._lock:
-            self._stopped = True
-            for group in self._groups:
-                _kill(group)
+    The leader is reaped last, so that the group's number can't be another's as long as it is used here.
+    """
+    with subprocess.Popen(  # noqa: S603 - a constant
+        _GUARD, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={}, process_group=0
+    ) as guard:
+        try:
+            yield guard.pid
+        finally:
+            _kill(guard.pid)
 
-    def _start(self, argv: Sequence[str], cwd: Path) -> subprocess.Popen[bytes]:
-        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {"LC_ALL": "C"}
-        # Started under the lock, so that no group can be running that stop() doesn't know of.
-        with self._lock:
-            if self._stopped:
-                raise Stopped
-            process = subprocess.Popen(  # noqa: S603 - a list built by command.py; nothing in it comes from outside
-                argv,
-                cwd=cwd,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-            self._groups.add(process.pid)
-        return process
 
-    def _end(self, group: int) -> None:
-        with self._lock:
-            self._groups.discard(group)
-            _kill(group)
+def _start(argv: Sequence[str], cwd: Path, group: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - a list built by command.py; nothing in it comes from outside
+        argv,
+        cwd=cwd,
+        env={name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {"LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Joined by the child itself before it becomes the program: were this process killed right now, there would
+        # be no group to join, and no program.
+        process_group=group,
+    )
+
+
+def _limit(pid: int, limits: ProcessLimits) -> None:
+    # From outside, since code between fork and exec isn't safe in a process with threads. It has ended, perhaps.
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+        if hasattr(resource, "prlimit"):
+            _, most = resource.prlimit(pid, resource.RLIMIT_CPU)
+            soft = limits.cpu if most == resource.RLIM_INFINITY else min(limits.cpu, most)
+            resource.prlimit(pid, resource.RLIMIT_CPU, (soft, most))
+            Path(f"/proc/{pid}/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
 
 
 def _kill(group: int) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from openface_runner.openface import cures, details
-from openface_runner.openface.process import Finished
+from openface_runner.openface.process import Finished, ProcessLimits
 from openface_runner.openface.table import DamagedTable, Table, read
 from openface_runner.outcomes import BrokenInstallation, InternalFault, KilledFromOutside, Measured, Outcome, Verdict
 
@@ -64,8 +64,8 @@ class Expectation:
     """What a whole CSV of this run must have."""
 
     columns: frozenset[str]
-    time_limit: float
-    """Seconds, for the sentence when the run was ended by us."""
+    limits: ProcessLimits
+    """For the sentence when one of them ended the run."""
 
 
 def csv_of(out_dir: Path, medium: Path) -> Path:
@@ -99,14 +99,14 @@ def judge_video(
         BrokenInstallation, KilledFromOutside, InternalFault: the run says nothing about its medium.
     """
     _check_run(run)
-    if run.timed_out:
-        return _timed_out(expected)
+    if run.over_limit:
+        return _over_limit(run, expected)
     if run.signal is not None:
         return Suspect(_died(run))
     if _CANT_OPEN_VIDEO in run.stdout:
         _check_still_there(medium)
         return Verdict(outcome=Outcome.UNREADABLE, message="OpenFace can't open this clip.")
-    table = _table(csv_of(out_dir, medium), expected)
+    table = _table(medium, out_dir, expected)
     if not isinstance(table, Table):
         return table or Suspect(f"it left no result{_exit_code(run)}")
     if _VIDEO_CLOSED not in run.stdout or not table.postprocessed:
@@ -121,11 +121,11 @@ def _check_run(run: Finished) -> None:
     if run.returncode and (lacking := cures.of_loader(run.stderr)):
         raise BrokenInstallation("OpenFace can't be loaded:", [lacking])
     if _NO_ARGUMENTS in run.stdout:
-        raise InternalFault("OpenFace was started without a medium: a fault of this program, not of the upload.")
+        raise InternalFault("OpenFace was started without a medium.")
     if run.signal in _OUTSIDE_SIGNALS and not run.timed_out:
         raise KilledFromOutside(
             f"OpenFace was killed from outside with {run.signal.name} after {run.seconds:.1f} s, as a rule because "
-            "memory ran out: give the container more memory, or lower OPENFACE_PROCESSES."
+            "memory ran out."
         )
 
 
@@ -142,19 +142,19 @@ def _where_images_stopped(
         if f"{_CANT_OPEN_IMAGE}{path}" in run.stdout.splitlines():
             _check_still_there(path)
             return index, Verdict(outcome=Outcome.UNREADABLE, message="OpenFace can't open this picture.")
-    if run.returncode == 0 and not run.timed_out:
+    if run.returncode == 0 and not run.over_limit:
         return len(inputs), None
     # OpenFace writes the details file when it starts an image, so the last one started is the one it died on.
     started = [index for index, path in enumerate(inputs) if details.path_of(out_dir, path).exists()]
     last = started[-1] if started else 0
-    if run.timed_out:
+    if run.over_limit:
         # In company, nobody knows whose time it was.
-        return last, _timed_out(expected) if len(inputs) == 1 else Suspect("it took too long")
+        return last, _over_limit(run, expected) if len(inputs) == 1 else Suspect("it took too long")
     return last, Suspect(_died(run))
 
 
 def _judge_image(path: Path, out_dir: Path, expected: Expectation) -> Finding:
-    table = _table(csv_of(out_dir, path), expected)
+    table = _table(path, out_dir, expected)
     if isinstance(table, Suspect):
         return table
     if table is None:
@@ -194,13 +194,15 @@ def _judge_frames(table: Table, promise: FramePromise) -> Verdict:
     return Verdict.analysed(measured)
 
 
-def _table(path: Path, expected: Expectation) -> Table | Suspect | None:
+def _table(medium: Path, out_dir: Path, expected: Expectation) -> Table | Suspect | None:
     try:
-        table = read(path)
+        table = read(csv_of(out_dir, medium))
     except FileNotFoundError:
         return None
     except DamagedTable as error:
         return Suspect(f"its result is damaged: {error}")
+    if (said := details.input_of(out_dir, medium)) not in (None, str(medium)):
+        return Suspect(f"its result is of another file, {said!r}")
     missing = expected.columns - table.columns
     if missing:
         raise BrokenInstallation("OpenFace's result lacks columns:", list(_lacking(missing)))
@@ -223,13 +225,13 @@ def _lacking(missing: frozenset[str]) -> Iterator[str]:
 
 def _check_still_there(path: Path) -> None:
     if not path.exists():
-        raise InternalFault(f"The working file {path.name} vanished before OpenFace read it; the job will run again.")
+        raise InternalFault(f"The working file {path.name} vanished before OpenFace read it.")
 
 
-def _timed_out(expected: Expectation) -> Verdict:
-    return Verdict(
-        outcome=Outcome.TIMED_OUT, message=f"OpenFace was not done after {expected.time_limit:g} s and was stopped."
-    )
+def _over_limit(run: Finished, expected: Expectation) -> Verdict:
+    limits = expected.limits
+    after = f"{limits.cpu:g} s of processor time" if run.used_up_cpu else f"{limits.wall:g} s"
+    return Verdict(outcome=Outcome.TIMED_OUT, message=f"OpenFace was not done after {after} and was stopped.")
 
 
 def _died(run: Finished) -> str:

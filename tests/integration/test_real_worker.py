@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +21,7 @@ from devstack.stack import REPOSITORY
 from tests.support import worker_python
 from tests.support.fake_openface import GOOD_IMAGE, GOOD_VIDEO, install, only_on_samples
 from tests.support.missing import skip_or_fail
+from tests.support.process_ends import ends
 from tests.support.samples import RECORDINGS, sample
 from tests.support.worker_process import RealWorker
 
@@ -135,7 +140,9 @@ def test_a_job_that_fails_tells_the_host_why(start_worker: StartWorker, account:
     with start_worker(openface(tmp_path, on_media="kill -KILL $$")) as worker:
         (answer,) = worker.invoke(FUNCTION, medium)
         assert not answer.succeeded
-        assert answer.message.startswith("KilledFromOutside: OpenFace was killed from outside with SIGKILL")
+        assert answer.message.startswith(
+            f"KilledFromOutside: {medium.container_name}/face.jpg: OpenFace was killed from outside with SIGKILL"
+        )
         assert FUNCTION in answer.stack_trace
     _, record = names_of(medium)
     assert set(account.written_for(medium)) == {record}
@@ -151,6 +158,26 @@ def test_several_invocations_run_at_once(start_worker: StartWorker, account: Acc
         answers = worker.invoke(FUNCTION, *media)
         assert [answer for answer in answers if not answer.succeeded] == []
     assert [medium for medium in media if set(account.written_for(medium)) != set(names_of(medium))] == []
+
+
+def test_a_worker_that_is_stopped_ends_its_openface_and_tells_the_host(
+    start_worker: StartWorker, account: Account, tmp_path: Path
+) -> None:
+    medium = account.upload("face.jpg")
+    pids = tmp_path / "pids"
+    os.mkfifo(pids)
+    hanging = openface(tmp_path, on_media=f'echo $$ > "{pids}"; exec sleep 1000')
+    with start_worker(hanging) as worker, ThreadPoolExecutor(1) as pool:
+        answering = pool.submit(worker.invoke, FUNCTION, medium)
+        pid = int(pids.read_text())
+        code = worker.stop()
+        (answer,) = answering.result()
+    assert code == -signal.SIGTERM
+    assert "The app is being stopped. Nothing to do: the next instance tries it again." in answer.message
+    assert ends(pid)
+    assert list((tmp_path / "work").iterdir()) == []
+    _, record = names_of(medium)
+    assert json.loads(account.written_for(medium)[record])["state"] == "retrying"
 
 
 def test_with_a_broken_installation_there_is_no_function_and_the_host_is_told_what_is_missing(

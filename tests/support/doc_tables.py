@@ -100,7 +100,7 @@ def _new(folder: Path) -> Path:
 
 
 def _analyse(analyser: Analyser, file: ImageFile | VideoFile) -> MediaRow:
-    with analyser.working_folder() as work:
+    with analyser.workspace.folder() as work:
         analysis = analyser.analyse(file.path, Request(capture=Capture.POSED), work)
     verdict, medium = analysis.verdict, analysis.medium
     done = list(medium.conversions) if verdict.outcome.is_good and medium else [verdict.message]

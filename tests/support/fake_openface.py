@@ -58,7 +58,11 @@ if [ -d "$recorded/outputs/out" ]; then
   mkdir -p "$out"
   for file in "$recorded/outputs/out/"*; do
     base=$(basename "$file")
-    cp "$file" "$out/$stem${{base#{shlex.quote(name)}}}"
+    case "$base" in
+      # Said of the input by its name, as the messages below.
+      *_of_details.txt) sed "s#/media/[^ ]*#$medium#" "$file" > "$out/$stem${{base#{shlex.quote(name)}}}" ;;
+      *) cp "$file" "$out/$stem${{base#{shlex.quote(name)}}}" ;;
+    esac
   done
 fi
 cat "$recorded/stderr.txt" >&2

@@ -37,7 +37,9 @@ class RealWorker:
     `indexed` says how that went, `functions` holds the name and the bindings of each function that it found.
     """
 
-    def __init__(self, channel: socket.socket, lines: TextIO, output: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], channel: socket.socket, lines: TextIO, output: Path) -> None:
+        self._process = process
+        self._stopped = False
         self._channel = channel
         self._lines = lines
         self._output = output
@@ -75,10 +77,11 @@ class RealWorker:
                 )
             try:
                 ours.settimeout(_ANSWER_SECONDS)
-                worker = cls(ours, lines, output)
+                worker = cls(process, ours, lines, output)
                 yield worker
-                ours.shutdown(socket.SHUT_WR)
-                assert process.wait(_STOP_SECONDS) == 0, worker.output
+                if not worker._stopped:
+                    ours.shutdown(socket.SHUT_WR)
+                    assert process.wait(_STOP_SECONDS) == 0, worker.output
             finally:
                 processes.kill_leftovers(process.pid)
                 process.wait()
@@ -87,6 +90,12 @@ class RealWorker:
     def output(self) -> str:
         """What the worker has printed and logged so far."""
         return self._output.read_text("utf-8", "replace")
+
+    def stop(self) -> int:
+        """Send it SIGTERM and wait for its end; its exit code, negative for a signal."""
+        self._stopped = True
+        self._process.terminate()
+        return self._process.wait(_STOP_SECONDS)
 
     def invoke(self, function: str, *blobs: BlobClient) -> list[Answer]:
         """Run a blob-triggered function for all these blobs at once, and wait for all answers, in the blobs' order."""

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from openface_runner.cancellation import Cancellation
+from openface_runner.deadline import checks
 from openface_runner.media import display_matrix, timing, upright
 from openface_runner.media.content import Limits, VideoMedium
 from openface_runner.media.videos import count_frames, inspect
 from openface_runner.openface import details
-from openface_runner.outcomes import DiskFull, Outcome, Rejected
+from openface_runner.outcomes import DiskFull, Outcome, Rejected, ShuttingDown
 from tests.support.samples import sample
 from tests.support.video_encoding import Recipe, cut, encode, turned
 from tests.support.video_files import VideoFile, make_video_files
@@ -147,9 +149,9 @@ def test_pixels_that_are_not_square_are_warned_of(tmp_path: Path) -> None:
     assert "pixels aren't square" in look(path).warnings[0]
 
 
-def copy(source: Path, target: Path, **bounds: float) -> int:
-    limits = upright.Bounds(seconds=bounds.get("seconds", 600), is_stopped=lambda: bool(bounds.get("stopped")))
-    return upright.copy(source, target, look(source), limits)
+def copy(source: Path, target: Path, *, seconds: float = 600, cancellation: Cancellation | None = None) -> int:
+    check = checks(cancellation or Cancellation(), seconds=seconds, doing="Copying")
+    return upright.copy(source, target, look(source), check)
 
 
 @pytest.mark.parametrize("name", ["turned_90.mp4", "turned_90_odd.mov", "mirrored.mp4", "trimmed.mp4", "av1.mp4"])
@@ -179,8 +181,10 @@ def test_copying_is_bounded(files: dict[str, VideoFile], tmp_path: Path, monkeyp
     with pytest.raises(Rejected) as rejected:
         copy(path, tmp_path / "copy.mp4", seconds=-1)
     assert rejected.value.verdict.outcome is Outcome.TIMED_OUT
-    with pytest.raises(upright.Stopped):
-        copy(path, tmp_path / "copy.mp4", stopped=1)
+    called_off = Cancellation()
+    called_off.cancel(ShuttingDown())
+    with pytest.raises(ShuttingDown):
+        copy(path, tmp_path / "copy.mp4", cancellation=called_off)
     monkeypatch.setattr(upright, "_LEAST_FREE", 1 << 80)
     with pytest.raises(DiskFull):
         copy(path, tmp_path / "copy.mp4")

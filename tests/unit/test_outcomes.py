@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from openface_runner.outcomes import Measured, Outcome, Verdict
+from openface_runner.outcomes import BrokenInstallation, JobError, Measured, Outcome, ShuttingDown, Verdict
 
 
 @pytest.mark.parametrize(
@@ -31,3 +33,23 @@ def test_the_sentence_of_a_result_says_when_its_numbers_are_poor(measured: Measu
 @pytest.mark.parametrize("outcome", Outcome)
 def test_every_outcome_says_what_to_do(outcome: Outcome) -> None:
     assert outcome.advice.endswith(".")
+
+
+def _errors(kind: type[JobError] = JobError) -> Iterator[type[JobError]]:
+    for error in kind.__subclasses__():
+        yield error
+        yield from _errors(error)
+
+
+@pytest.mark.parametrize("kind", list(_errors()))
+def test_every_raised_error_names_the_medium_what_happened_and_the_next_step(kind: type[JobError]) -> None:
+    error = kind() if kind is ShuttingDown else kind("It rained.")
+    text = str(error.about("container/clip.mp4"))
+    assert text == f"container/clip.mp4: {error.what} {error.next_step}"
+    assert error.next_step.endswith(".")
+
+
+def test_the_findings_of_a_broken_installation_stand_on_lines_of_their_own() -> None:
+    assert str(BrokenInstallation("It lacks:", ["a model", "a library"])) == (
+        "It lacks:\n  - a model\n  - a library\nRun 'python -m openface_runner doctor' where the app runs for the cure."
+    )

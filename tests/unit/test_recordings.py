@@ -15,7 +15,7 @@ from openface_runner.media.content import Limits, VideoMedium, prepare
 from openface_runner.media.videos import count_frames
 from openface_runner.openface import columns
 from openface_runner.openface.installation import Engine, Program
-from openface_runner.openface.process import Finished
+from openface_runner.openface.process import Finished, ProcessLimits
 from openface_runner.openface.verification import (
     Expectation,
     Finding,
@@ -59,6 +59,8 @@ def replay(case: str, folder: Path) -> Replay:
     out_dir = folder / "out"
     if (RECORDINGS / case / "outputs" / "out").is_dir():
         shutil.copytree(RECORDINGS / case / "outputs" / "out", out_dir)
+        for details in out_dir.glob("*_of_details.txt"):
+            details.write_text(details.read_text().replace("/media/", f"{media}/"))
     stdout, stderr = ((RECORDINGS / case / name).read_text() for name in ("stdout.txt", "stderr.txt"))
     return Replay(
         program=Path(argv[0]).name,
@@ -76,7 +78,9 @@ def replay(case: str, folder: Path) -> Replay:
 
 def verify(run: Replay) -> list[Finding]:
     program = Program(run.program)
-    expectation = Expectation(columns=columns.required(program, tuple(ColumnGroup), OPENFACE), time_limit=60)
+    expectation = Expectation(
+        columns=columns.required(program, tuple(ColumnGroup), OPENFACE), limits=ProcessLimits(wall=60, cpu=60)
+    )
     if program is Program.IMAGE:
         return judge_images(run.finished, run.inputs, run.out_dir, expectation)
     (path,) = run.inputs
