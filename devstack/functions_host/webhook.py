@@ -42,7 +42,7 @@ class BlobsWebhook:
                     messages = [_message(function_id, event) for event in events]
                 case value:
                     return web.Response(status=400, text=f"{EVENT_TYPE_HEADER} is {value!r}.")
-        except (ValueError, KeyError, IndexError, TypeError) as error:
+        except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
             return web.Response(status=400, text=f"Not an Event Grid event for a blob: {error!r}.")
         for message in messages:
             await self._enqueue(message)
@@ -82,11 +82,18 @@ def _events(body: str) -> list[dict[str, Any]]:
 
 def _message(function_id: str, event: dict[str, Any]) -> BlobMessage:
     data = event["data"]
-    container, blob = container_and_blob(data["url"])
+    container, blob = container_and_blob(_text(data["url"]))
     return BlobMessage(
         function_id=function_id,
         container=container,
         blob=blob,
-        etag=data.get("eTag", ""),
-        blob_type=data.get("blobType", "BlockBlob"),
+        etag=_text(data.get("eTag", "")),
+        blob_type=_text(data.get("blobType", "BlockBlob")),
     )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    value.encode()  # raises ValueError for half a character, which JSON can hold and UTF-8 can't
+    return value

@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Half characters, which JSON can hold, and UTF-8 and so the blob service can't.
+_CONTROL_OR_HALF = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _MAX_NAME = 1024
 """Characters that the blob service takes in a name."""
+
+
+def printable(text: str) -> str:
+    """Text from outside, fit for one log line: characters that aren't printed are escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
 
 
 def is_media_container(container: str) -> bool:
@@ -29,6 +35,6 @@ def decline_reason(container: str, name: str) -> str | None:
         return f"a blob's name has 1 to {_MAX_NAME} characters"
     if any(segment in (".", "..") for segment in re.split(r"[/\\]", name)):
         return "its name has a '.' or '..' segment, which the blob service doesn't take"
-    if _CONTROL.search(name):
-        return "its name has control characters"
+    if _CONTROL_OR_HALF.search(name):
+        return "its name has control characters or halves of characters"
     return None

@@ -6,6 +6,7 @@ and a video's packets are compared with what its container promises.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -96,13 +97,18 @@ class Prepared:
     """What OpenFace gets, under a name of our own: a link to the source, or a converted copy."""
 
 
-def prepare(source: Path, work: Path, limits: Limits) -> Prepared:
+def _never() -> None:
+    """The check of who has nothing to call off."""
+
+
+def prepare(source: Path, work: Path, limits: Limits, check: Callable[[], None] = _never) -> Prepared:
     """Tell what the file holds, prove that it is whole as far as that can be told, and make it fit for OpenFace.
 
     Arguments:
         source: the medium, under whatever name; it is only read.
         work: a fresh folder, which gets the files "medium" and, with the right suffix, what OpenFace is to read.
         limits: the largest media that are taken.
+        check: called again and again meanwhile; what it raises comes through.
 
     Raises:
         Rejected: ``unreadable``, ``unsupported``, ``too_large`` or ``incomplete``, with the reason.
@@ -114,7 +120,7 @@ def prepare(source: Path, work: Path, limits: Limits) -> Prepared:
         raise Rejected(Outcome.UNREADABLE, "The file is empty.")
     # A name from outside reaches neither OpenFace's command line nor a library that reads its suffix.
     plain = _link(work / "medium", source)
-    medium = images.prepare(plain, limits, plain.with_suffix(".png")) or videos.inspect(plain, limits)
+    medium = images.prepare(plain, limits, plain.with_suffix(".png"), check) or videos.inspect(plain, limits, check)
     if medium is None:
         raise _rejection_of_unknown(plain)
     path = plain.with_suffix(medium.suffix)

@@ -12,12 +12,11 @@ Measured with OpenCV 4.11, and followed here also for formats that this OpenCV d
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
-from PIL import Image, ImageFile, ImageOps, TiffImagePlugin
+from PIL import GifImagePlugin, Image, ImageFile, ImageOps, TiffImagePlugin
 
+from openface_runner.media.checked_file import CheckedFile
 from openface_runner.media.orientation import load_upright
 from openface_runner.outcomes import Outcome, Rejected
 
@@ -29,8 +28,8 @@ _HIGH_BYTES = {"I;16": slice(1, None, 2), "I;16L": slice(1, None, 2), "I;16B": s
 """Where the high byte of each pixel is, by Pillow's mode."""
 _BYTE = 8
 _WORD = 16
-_MOST_PAGES = 1000
-"""Pages of a TIFF that are counted; a file can hold millions of empty ones."""
+_MOST_PICTURES = 1000
+"""Pages of a TIFF or frames of a GIF that are counted; a file can hold millions of empty ones."""
 _AV1_HEADER_WITHIN = 65536
 """Bytes of an AVIF file in which its decoder's settings are looked for."""
 
@@ -45,35 +44,40 @@ def name_of(image: Image.Image) -> str:
     return _NAMES.get(image.format or "", image.format or "")
 
 
-def convert(image: ImageFile.ImageFile) -> tuple[Image.Image, tuple[str, ...]]:
+def convert(image: ImageFile.ImageFile, file: CheckedFile) -> tuple[Image.Image, tuple[str, ...]]:
     """Decode the first picture of an image; with what was done to it, each a short phrase.
+
+    Arguments:
+        image: just opened.
+        file: what it is read from.
 
     Raises:
         Rejected: ``unsupported``.
         Exception: whatever Pillow's readers raise on damaged data.
     """
-    _refuse(image)
-    bits = _bits(image)
+    bits = _bits(image, file)
+    _refuse(image, bits)
     upright, turned = load_upright(image)
     rgb, notes = _rgb(upright, image)
     rgb.info.clear()  # so that neither EXIF nor a profile nor transparency reaches the PNG
     reduced = f"{bits} bits reduced to 8" if bits > _BYTE else None
-    done = (f"converted from {name_of(image)}", _which_picture(image), turned, reduced, *notes)
+    file.check()
+    done = (f"converted from {name_of(image)}", _which_picture(image, file), turned, reduced, *notes)
     return rgb, tuple(note for note in done if note)
 
 
-def _refuse(image: ImageFile.ImageFile) -> None:
+def _refuse(image: ImageFile.ImageFile, bits: int) -> None:
     if isinstance(image, TiffImagePlugin.TiffImageFile) and (
         image.tag_v2.get(_SUBFILE_TYPE, 0) & 1 or _DNG_VERSION in image.tag_v2
     ):
         raise Rejected(Outcome.UNSUPPORTED, "The file is a camera's raw data, whose first picture is only a preview.")
     # A HEIC's grey values are scaled to 16 bits whatever it has; a TIFF of 12 bits has them as they are.
-    if image.mode in _HIGH_BYTES and (image.format == "HEIF" or _bits(image) == _WORD):
+    if image.mode in _HIGH_BYTES and (image.format == "HEIF" or bits == _WORD):
         return
     if image.mode not in (*_PLAIN, *_WITH_ALPHA, *_OF_OTHER_COLOURS):
         raise Rejected(
             Outcome.UNSUPPORTED,
-            f"The {name_of(image)} picture's values can't be told as colours (kind {image.mode}, {_bits(image)} bits).",
+            f"The {name_of(image)} picture's values can't be told as colours (kind {image.mode}, {bits} bits).",
         )
 
 
@@ -98,18 +102,18 @@ def _high_bytes(upright: Image.Image, source: ImageFile.ImageFile) -> Image.Imag
     return ImageOps.invert(grey) if _tag(source, _PHOTOMETRIC) == _WHITE_IS_ZERO else grey
 
 
-def _bits(image: ImageFile.ImageFile) -> int:
+def _bits(image: ImageFile.ImageFile, file: CheckedFile) -> int:
     if image.format == "HEIF":
         return int(image.info.get("bit_depth", _BYTE))
     if image.format == "AVIF":
-        return _av1_bits(image)
+        return _av1_bits(file)
     return _tag(image, _BITS_PER_SAMPLE) or _BYTE
 
 
-def _av1_bits(image: ImageFile.ImageFile) -> int:
-    # Pillow doesn't tell. The box "av1C" has two bits for it in its third byte.
-    with Path(os.fsdecode(image.filename)).open("rb") as file:
-        _, found, settings = file.read(_AV1_HEADER_WITHIN).partition(b"av1C")
+def _av1_bits(file: CheckedFile) -> int:
+    # Pillow doesn't tell. The box "av1C" has two bits for it in its third byte. (It has read the whole file by now.)
+    file.seek(0)
+    _, found, settings = file.read(_AV1_HEADER_WITHIN).partition(b"av1C")
     if not found or len(settings) < 3 or not settings[2] & 0x40:  # noqa: PLR2004 - the third byte
         return _BYTE
     return 12 if settings[2] & 0x20 else 10
@@ -122,23 +126,27 @@ def _tag(image: ImageFile.ImageFile, tag: int) -> int | None:
     return first if isinstance(first, int) else None
 
 
-def _which_picture(image: ImageFile.ImageFile) -> str | None:
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        pages = sum(1 for _ in _pages(image))
-        more = "more than " if pages > _MOST_PAGES else ""
-        return f"first of {more}{min(pages, _MOST_PAGES)} pages" if pages > 1 else None
+def _which_picture(image: ImageFile.ImageFile, file: CheckedFile) -> str | None:
+    if isinstance(image, TiffImagePlugin.TiffImageFile | GifImagePlugin.GifImageFile):
+        pictures = sum(1 for _ in _pictures(image, file))
+        kind = "frames" if image.format == "GIF" else "pages"
+        more = "more than " if pictures > _MOST_PICTURES else ""
+        return f"first of {more}{min(pictures, _MOST_PICTURES)} {kind}" if pictures > 1 else None
     frames = int(getattr(image, "n_frames", 1))
     if frames == 1:
         return None
     return f"main one of {frames} pictures" if image.format == "HEIF" else f"first of {frames} frames"
 
 
-def _pages(image: TiffImagePlugin.TiffImageFile) -> Iterator[int]:
-    # From a reader of its own, because turning pages would change the picture that was decoded.
-    with Image.open(image.filename, formats=("TIFF",)) as pages:
-        for page in range(_MOST_PAGES + 1):
-            try:
-                pages.seek(page)
-            except Exception:  # the end, or damage behind the only page that matters
-                return
-            yield page
+def _pictures(image: TiffImagePlugin.TiffImageFile | GifImagePlugin.GifImageFile, file: CheckedFile) -> Iterator[int]:
+    for number in range(_MOST_PICTURES + 1):
+        file.check()
+        try:
+            if isinstance(image, GifImagePlugin.GifImageFile):
+                # Not public, but `seek` decodes each frame, and `n_frames` counts them all.
+                image._seek(number, update_image=False)
+            else:
+                image.seek(number)
+        except Exception:  # the end, or damage behind the only picture that matters
+            return
+        yield number

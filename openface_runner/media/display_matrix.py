@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,6 +17,8 @@ from av.container import InputContainer
 from av.sidedata.sidedata import SideData, Type
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+
+from openface_runner.media.demuxing import packets
 
 _MOST_PACKETS = 100
 """Until the first frame comes out: decoders hold back some, and an edit list may hide many."""
@@ -33,12 +35,13 @@ class Orientation:
     """Left to right, after turning."""
 
 
-def read(container: InputContainer, stream: VideoStream) -> Orientation:
+def read(container: InputContainer, stream: VideoStream, check: Callable[[], None]) -> Orientation:
     """Decode up to the first frame; what it is to be turned by, or nothing when no frame can be decoded.
 
-    The container is somewhere behind its start afterwards.
+    The container is somewhere behind its start afterwards. What ``check`` raises, called before each packet, comes
+    through.
     """
-    frame = _first_frame(container, stream)
+    frame = _first_frame(container, stream, check)
     # PyAV's types take it for a mapping by name; its iterator gives the entries.
     for data in cast("Iterable[SideData]", frame.side_data) if frame is not None else ():
         if data.type is Type.DISPLAYMATRIX:
@@ -58,8 +61,8 @@ def from_matrix(matrix: Sequence[int]) -> Orientation:
     return Orientation(rotation=round(angle / _QUARTER) % 4 * _QUARTER, mirrored=mirrored)
 
 
-def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
-    for packet in itertools.islice(container.demux(stream), _MOST_PACKETS):
+def _first_frame(container: InputContainer, stream: VideoStream, check: Callable[[], None]) -> VideoFrame | None:
+    for packet in itertools.islice(packets(container, check, stream), _MOST_PACKETS):
         try:
             frames = stream.decode(packet)
         except av.error.FFmpegError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -17,28 +17,16 @@ from typing import Any
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from openface_runner.media import display_matrix, timing, wholeness
+from openface_runner.media import display_matrix, mp4_tables, timing, wholeness
+from openface_runner.media.checked_file import is_fault_of_machine
 from openface_runner.media.content import Limits, VideoMedium
+from openface_runner.media.demuxing import SUFFIXES, open_video, packets, video_stream
 from openface_runner.media.wholeness import Promise
 from openface_runner.outcomes import Outcome, Rejected
 
-# FFmpeg's demuxer names. A list of what is allowed, because some others (playlists, image sequences) open further
-# files and addresses that the uploaded file names.
-_SUFFIXES = {
-    "mov,mp4,m4a,3gp,3g2,mj2": ".mp4",
-    "matroska,webm": ".mkv",
-    "avi": ".avi",
-    "mpeg": ".mpg",
-    "mpegts": ".ts",
-    "asf": ".wmv",
-    "flv": ".flv",
-    "ogg": ".ogv",
-}
-_OPTIONS = {"format_whitelist": ",".join(_SUFFIXES), "protocol_whitelist": "file"}
 # Still pictures that FFmpeg's MP4 reader opens as a one-frame video.
 _PICTURE_BRANDS = {"heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1", "avif", "avis"}
 _UNKNOWN_RATE = 30.0
@@ -81,36 +69,46 @@ class _Packets:
         return gaps[len(gaps) * 4 // 5] if gaps else 0.0
 
 
-def inspect(path: Path, limits: Limits) -> VideoMedium | None:
+def inspect(path: Path, limits: Limits, check: Callable[[], None] = lambda: None) -> VideoMedium | None:
     """Read what a video promises and count its packets; None when the file isn't a video of a known kind.
+
+    Arguments:
+        check: called before each packet; what it raises comes through.
 
     Raises:
         Rejected: ``unsupported``, ``too_large``, ``unreadable`` or ``incomplete``.
+        OSError: the machine is at fault, not the medium.
     """
+    mp4_tables.check_samples(path, check)
     try:
         with open_video(path) as container:
-            return _inspect(path, container, limits)
+            return _inspect(path, container, limits, check)
     except av.error.FFmpegError as error:
+        if is_fault_of_machine(error):
+            raise
         # An argument error is the answer to a format that isn't in the list above.
         if isinstance(error, (av.error.InvalidDataError, av.error.ArgumentError)):
             return None
         raise Rejected(Outcome.UNREADABLE, f"The video can't be read ({error.strerror}).") from error
 
 
-def count_frames(path: Path) -> FrameCount:
+def count_frames(path: Path, check: Callable[[], None] = lambda: None) -> FrameCount:
     """Decode a whole video and count its frames: the judge where packets and rows disagree.
 
     Slow, about 1 ms a frame of 640 x 360 pixels. Raises av.error.FFmpegError when the file can't be opened.
     """
-    frames = Frames(path)
-    return FrameCount(frames=sum(1 for _ in frames), damaged=frames.damaged)
+    frames, number = Frames(path), 0
+    for number, _ in enumerate(frames, start=1):  # noqa: B007 - the last number is the count
+        check()
+    return FrameCount(frames=number, damaged=frames.damaged)
 
 
 class Frames:
     """All frames of a video that can be decoded, to be gone through once, whatever errors there are between them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, check: Callable[[], None] = lambda: None) -> None:
         self._path = path
+        self._check = check
         self.damaged = False
         """Whether the decoder met errors or marked frames as corrupt; true to the end only at the end."""
 
@@ -119,7 +117,7 @@ class Frames:
             stream = video_stream(container)
             # Not "AUTO": with a thread for each frame, FFmpeg keeps errors to itself.
             stream.thread_type = "SLICE"
-            for packet in container.demux(stream):
+            for packet in packets(container, self._check, stream):
                 self.damaged = self.damaged or packet.is_corrupt
                 for frame in self._decode(stream, packet):
                     self.damaged = self.damaged or frame.is_corrupt
@@ -133,57 +131,35 @@ class Frames:
             return []
 
 
-def open_video(path: Path, **options: str) -> InputContainer:
-    """Open a file of one of the known kinds, and nothing that it may name.
-
-    Raises:
-        av.error.FFmpegError: it can't be read, or is of another kind.
-    """
-    # metadata_errors: a title in an unknown encoding is no reason to refuse a clip.
-    return av.open(str(path), mode="r", options=_OPTIONS | options, metadata_errors="replace")
-
-
-def video_stream(container: InputContainer) -> VideoStream:
-    """The moving picture in a file, which isn't its cover.
-
-    Raises:
-        Rejected: ``unsupported``: there is none.
-    """
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not streams:
-        raise Rejected(Outcome.UNSUPPORTED, "The file holds no moving picture, only sound or a cover.")
-    return streams[0]
-
-
-def _inspect(path: Path, container: InputContainer, limits: Limits) -> VideoMedium:
+def _inspect(path: Path, container: InputContainer, limits: Limits, check: Callable[[], None]) -> VideoMedium:
     if container.metadata.get("major_brand", "").strip().lower() in _PICTURE_BRANDS:
         raise Rejected(Outcome.UNSUPPORTED, "The picture is a HEIC or AVIF file, which isn't taken.")
     stream = video_stream(container)
     promise = _promise(container, stream)
     _check_limits(stream, promise.duration, limits)
-    packets = _read_packets(container, stream)
-    _check_whole(path, container.format.name, promise, packets)
-    duration = promise.duration or packets.end
+    found = _read_packets(container, stream, check)
+    _check_whole(path, container.format.name, promise, found, check)
+    duration = promise.duration or found.end
     _check_limits(stream, duration, limits)
     # What the reader learned on its way counts: OpenCV looks at more of the file when it opens it.
     rate = float(stream.average_rate or stream.guessed_rate or _UNKNOWN_RATE)
-    times = timing.judge(packets.times, rate) if packets.timed else timing.Timing()
-    if packets.corrupt or times.warnings:
-        _check_undamaged(path)
-    upright = _orientation(path)
+    times = timing.judge(found.times, rate) if found.timed else timing.Timing()
+    if found.corrupt or times.warnings:
+        _check_undamaged(path, check)
+    upright = _orientation(path, check)
     return VideoMedium(
         format=container.format.name,
         codec=stream.codec_context.codec.canonical_name,
         width=stream.width,
         height=stream.height,
-        frames=packets.shown,
+        frames=found.shown,
         duration=duration,
         rate=round(rate, 6),
         rotation=upright.rotation,
         mirrored=upright.mirrored,
         variable_rate=times.variable,
         timestamps=times.timestamps,
-        suffix=_SUFFIXES[container.format.name],
+        suffix=SUFFIXES[container.format.name],
         warnings=(*times.warnings, *_stretched(stream)),
     )
 
@@ -210,9 +186,9 @@ def _check_limits(stream: VideoStream, duration: float, limits: Limits) -> None:
         raise Rejected(Outcome.TOO_LARGE, f"The video lasts {duration:.4g} s; the limit is {limits.max_duration:g} s.")
 
 
-def _read_packets(container: InputContainer, stream: VideoStream) -> _Packets:
+def _read_packets(container: InputContainer, stream: VideoStream, check: Callable[[], None]) -> _Packets:
     found = _Packets()
-    for packet in _whole_packets(container):
+    for packet in _whole_packets(container, check):
         if packet.pts is not None:
             found.end = max(found.end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
         if packet.stream is stream:
@@ -231,39 +207,38 @@ def _is_shown(packet: av.Packet[Any], stream: VideoStream) -> bool:
     return not packet.is_discard
 
 
-def _whole_packets(container: InputContainer) -> Iterator[av.Packet[Any]]:
-    # PyAV ends each stream with an empty packet, which exists only to flush decoders.
-    return (packet for packet in container.demux() if packet.size)
+def _whole_packets(container: InputContainer, check: Callable[[], None]) -> Iterator[av.Packet[Any]]:
+    return (packet for packet in packets(container, check) if packet.size)
 
 
-def _check_whole(path: Path, kind: str, promise: Promise, packets: _Packets) -> None:
-    if not packets.shown:
+def _check_whole(path: Path, kind: str, promise: Promise, found: _Packets, check: Callable[[], None]) -> None:
+    if not found.shown:
         raise Rejected(Outcome.UNREADABLE, "The video holds no frame that can be read.")
     if promise.frames:
-        enough = packets.total >= promise.frames
-        wholeness.check_frames(promise, packets.total if enough else _count_without_edit_list(path))
+        enough = found.total >= promise.frames
+        wholeness.check_frames(promise, found.total if enough else _count_without_edit_list(path, check))
     else:
-        wholeness.check_duration(promise, packets.end, packets.long_gap)
+        wholeness.check_duration(promise, found.end, found.long_gap)
     if kind == "asf":
         wholeness.check_asf_bytes(path)
 
 
-def _count_without_edit_list(path: Path) -> int:
+def _count_without_edit_list(path: Path, check: Callable[[], None]) -> int:
     """All packets of an MP4's video, also those that its edit list hides so well that FFmpeg never shows them."""
     with open_video(path, ignore_editlist="1") as container:
         stream = video_stream(container)
-        return sum(packet.stream is stream for packet in _whole_packets(container))
+        return sum(packet.stream is stream for packet in _whole_packets(container, check))
 
 
-def _check_undamaged(path: Path) -> None:
+def _check_undamaged(path: Path, check: Callable[[], None]) -> None:
     """Decode a clip that has gaps in time or corrupt packets: a phone's gaps are harmless, a damaged file's aren't."""
-    if count_frames(path).damaged:
+    if count_frames(path, check).damaged:
         raise Rejected(Outcome.INCOMPLETE, "The clip is damaged: parts of it are missing or can't be decoded.")
 
 
-def _orientation(path: Path) -> display_matrix.Orientation:
+def _orientation(path: Path, check: Callable[[], None]) -> display_matrix.Orientation:
     with open_video(path) as container:
-        return display_matrix.read(container, video_stream(container))
+        return display_matrix.read(container, video_stream(container), check)
 
 
 def _stretched(stream: VideoStream) -> Iterator[str]:

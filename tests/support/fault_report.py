@@ -3,6 +3,8 @@
 A test that injects a fault is marked ``@pytest.mark.fault("what goes wrong", "what must follow")``; where it injects
 more than one, it says how many with ``record_property(FAULTS, 500)``. A fault counts as survived when its test passes,
 and as lost when it fails. With the environment variable FAULT_REPORT, the counts are written to that file as JSON.
+
+A test that is marked ``@pytest.mark.long`` is skipped, unless the environment variable LONG is "true".
 """
 
 from __future__ import annotations
@@ -62,5 +64,15 @@ class FaultReport:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known, and count where a report is asked for."""
     config.addinivalue_line("markers", "fault(what, must_follow): injects a fault; counted in docs/reliability.md")
+    config.addinivalue_line("markers", "long: takes minutes; skipped unless LONG=true")
     if path := os.environ.get("FAULT_REPORT"):
         config.pluginmanager.register(FaultReport(Path(path)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the long tests out where they aren't asked for."""
+    if os.environ.get("LONG") == "true":
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes; LONG=true runs it"))

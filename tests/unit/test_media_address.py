@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from openface_runner.media.address import decline_reason, is_media_container
+from openface_runner.media.address import decline_reason, is_media_container, printable
 
 OURS = "3f0c5a9e-1d5f-4a53-9a41-0e4f8f2f9c11"
 
@@ -58,3 +58,7 @@ def test_a_name_that_the_service_takes_is_ours(name: str) -> None:
 )
 def test_a_name_that_nobody_could_have_uploaded_is_declined_with_the_reason(name: str, reason: str) -> None:
     assert reason in str(decline_reason(OURS, name))
+
+
+def test_a_name_from_outside_makes_one_log_line() -> None:
+    assert printable("a/ü 🙂.jpg\nerror: forged\u202e\ud800") == "a/ü 🙂.jpg\\nerror: forged\\u202e\\ud800"
