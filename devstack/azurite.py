@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,17 +59,20 @@ class Azurite:
 
 
 @asynccontextmanager
-async def running(*, ports: Ports, access_log: Path, location: Path | None) -> AsyncIterator[Azurite]:
+async def running(
+    *, ports: Ports, access_log: Path, location: Path | None, flags: Sequence[str] = ()
+) -> AsyncIterator[Azurite]:
     """Start Azurite, wait until it listens, and stop it at the end.
 
     Arguments:
         ports: where to listen; 0 for any free port.
         access_log: the file its output is appended to.
         location: the folder that keeps blobs and queues over restarts; None keeps them in memory.
+        flags: more of Azurite's own flags. With those for HTTPS, `Storage.connection_string` doesn't hold.
 
     Raises AzuriteNotInstalled or AzuriteDidNotStart.
     """
-    command = _command(ports, location)
+    command = [*_command(ports, location), *flags]
     access_log.parent.mkdir(parents=True, exist_ok=True)
     errors = _error_log(access_log)
     position = access_log.stat().st_size if access_log.exists() else 0

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from openface_runner.cli import analyse, doctor
+from openface_runner.cli import analyse, doctor, replay
 from openface_runner.outcomes import BrokenInstallation
 from openface_runner.settings import SettingsError
 
@@ -21,12 +21,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; by default the process's own.
 
     Returns:
-        The exit code: 0 good, 1 a medium without a good outcome, 2 wrong use or a broken installation.
+        The exit code: 0 good, 1 a medium without a good outcome or a job that wasn't put back, 2 wrong use or a
+        broken installation.
     """
     parser = argparse.ArgumentParser(prog="python -m openface_runner", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     analyse.add_command(commands)
     doctor.add_command(commands)
+    replay.add_command(commands)
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.run(arguments))

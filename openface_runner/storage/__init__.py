@@ -4,8 +4,9 @@ Errors of the SDK become ``StorageUnavailable``; their texts are not passed on, 
 signatures.
 """
 
-from openface_runner.storage.account import CONNECTION, Account, ConnectionMissing, connect
+from openface_runner.storage.account import Account, connect
 from openface_runner.storage.claims import Claim, Records
+from openface_runner.storage.connection import CONNECTION, ConnectionMissing
 from openface_runner.storage.results import Published, Results
 from openface_runner.storage.source import Source, Version, VersionGone
 
