@@ -9,16 +9,31 @@ everything before it can be done again.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from openface_runner.analysis import Analysis
-from openface_runner.media.address import decline_reason
+from openface_runner.cancellation import Cancellation
+from openface_runner.media.address import decline_reason, printable
 from openface_runner.media.content import Medium, describe
 from openface_runner.media.request import Request, read_request
-from openface_runner.outcomes import JobError, Measured, Outcome, PublishConflict, Rejected, SourceChanged, Verdict
+from openface_runner.outcomes import (
+    DiskFull,
+    InternalFault,
+    JobError,
+    Measured,
+    Outcome,
+    PublishConflict,
+    Rejected,
+    SourceChanged,
+    Verdict,
+)
 from openface_runner.records import Record, State, Step
 from openface_runner.services import Services
 from openface_runner.storage import Claim, Published, Source, Version, VersionGone
+from openface_runner.workspace import NO_ROOM
 
 _log = logging.getLogger(__name__)
 
@@ -37,44 +52,66 @@ def analyse_blob(services: Services, container: str, name: str) -> None:
     """
     reason = decline_reason(container, name)
     if reason is not None:
-        _log.info("Declined %s/%s: %s.", container, name, reason)
+        _log.info("Declined %s: %s.", printable(f"{container}/{name}"), reason)
         return
     source = services.account.source(container, name)
-    version = source.look()
-    if version is None or version.is_directory:
-        _log.info("Declined %s: %s.", source, "it marks a directory" if version else "it is gone")
-        return
-    services.prepare()
-    with services.records.claim(source, _new_record(source, version)) as claim:
-        if claim is None:
-            _log.info("%s is being analysed by another invocation, whose own event covers it.", source)
+    with _errors_about(source), services.running.job() as job:
+        version = source.look()
+        if version is None or version.is_directory:
+            _log.info("Declined %s: %s.", source, "it marks a directory" if version else "it is gone")
             return
-        _Job(services, source, claim).run()
+        services.prepare()
+        with services.records.claim(source, _first_record(source, version), job) as claim:
+            if claim is None:
+                _log.info("%s is being analysed by another invocation, whose own event covers it.", source)
+                return
+            _Job(services, source, claim, job).run()
 
 
-def _new_record(source: Source, version: Version) -> Record:
-    uploaded = {
+@contextmanager
+def _errors_about(source: Source) -> Iterator[None]:
+    """Make every error one that the host shows well: a sentence with the medium, what happened and what to do."""
+    try:
+        yield
+    except JobError as error:
+        error.about(source)
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise DiskFull("The disk of the working folder is full.").about(source) from error
+        raise InternalFault(f"A fault of this program: {type(error).__name__}: {error}.").about(source) from error
+
+
+def _first_record(source: Source, version: Version) -> Record:
+    return Record(container=source.container, blob=source.name, state=State.RUNNING, source=_described(version))
+
+
+def _described(version: Version) -> dict[str, Any]:
+    return {
         "etag": version.etag,
         "bytes": version.size,
         "content_type": version.content_type,
         "last_modified": version.last_modified.isoformat(),
     }
-    return Record(container=source.container, blob=source.name, state=State.RUNNING, source=uploaded)
 
 
 class _Job:
     """One claimed medium, in the claim's time."""
 
-    def __init__(self, services: Services, source: Source, claim: Claim) -> None:
+    def __init__(self, services: Services, source: Source, claim: Claim, job: Cancellation) -> None:
         self._services = services
         self._source = source
         self._claim = claim
+        self._job = job
         self._record = claim.read() or Record(container=source.container, blob=source.name, state=State.RUNNING)
+        self._begun = False
+        """Whether the record's attempts have this one in them."""
 
     def run(self) -> None:
         try:
-            self._run_on_newest_version()
-        except Exception as error:
+            with _errors_about(self._source):
+                self._run_on_newest_version()
+        except JobError as error:
             self._note_failure(error)
             raise
 
@@ -86,17 +123,29 @@ class _Job:
                 _log.info("%s was deleted before it was analysed.", self._source)
                 return
             try:
-                self._analyse(version)
+                with self._job.part() as work, self._claim.watching(version, work):
+                    self._analyse(version, work)
             except (VersionGone, PublishConflict) as change:
                 _log.info("%s starts anew: %s", self._source, change)
             else:
-                return
-        raise SourceChanged(
-            f"{self._source} changed {_MOST_STARTS} times while it was analysed. It is tried again; if it stays so, "
-            "find out what keeps writing to it."
-        )
+                if self._is_over(version):
+                    return
+        raise SourceChanged(f"It changed {_MOST_STARTS} times while it was analysed.")
 
-    def _analyse(self, version: Version) -> None:
+    def _is_over(self, version: Version) -> bool:
+        """Whether the version that was dealt with is the newest still, with nobody else to see to a newer one.
+
+        A delivery that waits for this claim gives up after one lease period, and trusts in this job. So the claim isn't
+        renewed any more before this last look: whoever begins to wait after it sees the claim's end.
+        """
+        self._claim.pause()
+        now = self._source.look()
+        if now is None or now.etag == version.etag:
+            return True
+        self._claim.resume()
+        return False
+
+    def _analyse(self, version: Version, work: Cancellation) -> None:
         request, rejected = self._read_request(version)
         fingerprint = self._services.analyser.fingerprint(request)
         published = self._services.results.published(self._source)
@@ -104,11 +153,11 @@ class _Job:
             _log.info("%s is already done: %s.", self._source, self._record.outcome)
             return
         self._begin(version, request, fingerprint)
-        with self._services.analyser.working_folder() as work:
+        with self._services.analyser.workspace.folder() as folder:
             if rejected is not None:
                 analysis = Analysis(verdict=rejected.verdict)
             else:
-                analysis = self._download_and_analyse(version, request, work)
+                analysis = self._download_and_analyse(version, request, folder, work)
             self._check_unchanged(version)
             self._publish(analysis, published)
         self._end(analysis.verdict)
@@ -137,28 +186,31 @@ class _Job:
 
     def _begin(self, version: Version, request: Request, fingerprint: str) -> None:
         asked = {"capture": request.capture, "au_model": request.au_model}
-        same = self._record.source.get("etag") == version.etag
-        attempts = (self._record.attempts if same else 0) + 1
+        before = self._record
+        again = before.source.get("etag") == version.etag and before.settings in ("", fingerprint)
+        attempts = before.attempts + (not self._begun) if again and before.state is not State.ENDED else 1
         record = self._new_record(version, fingerprint).model_copy(update={"attempts": attempts, "request": asked})
         self._update(record.reached(Step.CLAIMED))
+        self._begun = True
 
     def _new_record(self, version: Version, fingerprint: str) -> Record:
-        return _new_record(self._source, version).model_copy(update={"settings": fingerprint})
+        return _first_record(self._source, version).model_copy(update={"settings": fingerprint})
 
     def _csv_place(self) -> str:
         results = self._services.results
         return f"{results.container}/{results.name_for(self._source)}"
 
-    def _download_and_analyse(self, version: Version, request: Request, work: Path) -> Analysis:
+    def _download_and_analyse(self, version: Version, request: Request, folder: Path, work: Cancellation) -> Analysis:
         analyser = self._services.analyser
         try:
             analyser.check_size(version.size)
         except Rejected as rejected:
             return Analysis(verdict=rejected.verdict)
-        upload = work / "upload"
-        self._source.download(version, upload)
+        upload = folder / "upload"
+        with analyser.workspace.room_for(version.size):
+            self._source.download(version, upload, work.check)
         self._record = self._record.reached(Step.DOWNLOADED)
-        return analyser.analyse(upload, request, work, on_inspected=self._note_medium)
+        return analyser.analyse(upload, request, folder, work, on_inspected=self._note_medium)
 
     def _note_medium(self, medium: Medium) -> None:
         self._update(self._record.reached(Step.INSPECTED, medium=describe(medium)))
@@ -201,10 +253,11 @@ class _Job:
         level = logging.INFO if verdict.outcome.is_good else logging.ERROR
         _log.log(level, "%s: %s. %s", self._source, verdict.outcome, verdict.message)
 
-    def _note_failure(self, error: Exception) -> None:
-        _log.error("%s: no outcome yet, the host will try again. %s: %s", self._source, type(error).__name__, error)
+    def _note_failure(self, error: JobError) -> None:
+        _log.error("No outcome yet: %s: %s", type(error).__name__, error)
+        attempts = self._record.attempts + (not self._begun)
         try:
-            self._update(self._record.failed(error))
+            self._update(self._record.model_copy(update={"attempts": attempts}).failed(error))
         except JobError as second:
             # The first error is the one that matters; it is on its way to the host.
             _log.warning("The record of %s could not be written either: %s", self._source, second)

@@ -1,28 +1,17 @@
-"""The storage account: how to connect to it, and what is in it.
-
-The connection is the one that the blob trigger uses, ``MediaStorage``, by Azure's own rules: a connection string, or
-``MediaStorage__blobServiceUri`` (or ``__serviceUri``) with an identity.
-"""
+"""The storage account, and what is in it."""
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
-from typing import Any
 
 from azure.storage.blob import BlobServiceClient
 
-from openface_runner.storage.claims import Records
+from openface_runner.storage.claims import LEASE_SECONDS, Records
+from openface_runner.storage.connection import service_client
 from openface_runner.storage.results import Results
 from openface_runner.storage.source import Source
-
-CONNECTION = "MediaStorage"
-"""The name of the connection, in the trigger's binding and in the app's settings."""
-
-
-class ConnectionMissing(ValueError):
-    """The app's settings hold no usable connection to the storage account."""
+from openface_runner.storage.transport import Patience
 
 
 class Account:
@@ -39,42 +28,22 @@ class Account:
         """The results, in this container."""
         return Results(self._service, container)
 
-    def records(self, container: str) -> Records:
+    def records(self, container: str, *, lease_seconds: int = LEASE_SECONDS) -> Records:
         """The job records, in this container."""
-        return Records(self._service, container)
+        return Records(self._service, container, lease_seconds=lease_seconds)
 
 
-def connect(environment: Mapping[str, str] | None = None) -> Account:
+def connect(environment: Mapping[str, str] | None = None, *, patience: Patience | None = None) -> Account:
     """The account of the ``MediaStorage`` connection; asks it nothing yet.
 
     Arguments:
         environment: the app's settings; by default the process's environment.
+        patience: how long to bear with storage; by default as long as a job should.
 
     Raises:
-        ConnectionMissing: there is no such connection, or it can't be parsed.
+        ConnectionMissing: there is no such connection, or it can't be used.
     """
     # At its usual level the SDK logs every request, which buries the jobs' own lines.
     logging.getLogger("azure").setLevel(logging.WARNING)
-    settings = os.environ if environment is None else environment
-    try:
-        if text := settings.get(CONNECTION):
-            return Account(BlobServiceClient.from_connection_string(text))
-    except ValueError:
-        raise ConnectionMissing(
-            f"{CONNECTION} isn't a connection string that can be parsed (its text is kept out of this message)."
-        ) from None
-    address = settings.get(f"{CONNECTION}__blobServiceUri") or settings.get(f"{CONNECTION}__serviceUri")
-    if address:
-        return Account(BlobServiceClient(address, credential=_credential(settings)))
-    raise ConnectionMissing(
-        f"No connection to blob storage: set {CONNECTION} to a connection string (UseDevelopmentStorage=true for "
-        f"Azurite), or {CONNECTION}__blobServiceUri to the account's address for an identity."
-    )
-
-
-def _credential(settings: Mapping[str, str]) -> Any:
-    from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
-
-    if settings.get(f"{CONNECTION}__credential", "").lower() == "managedidentity":
-        return ManagedIdentityCredential(client_id=settings.get(f"{CONNECTION}__clientId"))
-    return DefaultAzureCredential()
+    options = (patience or Patience()).client_options()
+    return Account(service_client(BlobServiceClient, "blob", environment, **options))

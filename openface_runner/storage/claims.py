@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobClient, BlobLeaseClient, BlobServiceClient, ContentSettings
 from pydantic import ValidationError
 
-from openface_runner.outcomes import ClaimLost
+from openface_runner.cancellation import Cancellation
+from openface_runner.outcomes import ClaimLost, StorageUnavailable
 from openface_runner.records import Record
 from openface_runner.storage.errors import error_code, storage_errors
+from openface_runner.storage.lease import IMPATIENT, KeptLease
 from openface_runner.storage.results import create_container, result_name
-from openface_runner.storage.source import Source
+from openface_runner.storage.source import Source, Version, VersionGone
 
 _log = logging.getLogger(__name__)
 
@@ -31,27 +32,27 @@ _JSON = ContentSettings(content_type="application/json")
 
 
 class Claim:
-    """The right to work on one medium, and the only way to write its record."""
+    """The right to work on one medium, and the only way to write its record.
 
-    def __init__(self, source: Source, blob: BlobClient, lease: BlobLeaseClient, lease_seconds: int) -> None:
+    Arguments:
+        job: called off when the claim is lost.
+    """
+
+    def __init__(
+        self, source: Source, blob: BlobClient, lease: BlobLeaseClient, *, seconds: int, job: Cancellation
+    ) -> None:
         self._source = source
         self._blob = blob
-        self._lease = lease
-        self._renew_every = lease_seconds / 3
-        self._stop = threading.Event()
-        self._lost = False
-        self._thread = threading.Thread(target=self._renew, name=f"claim on {source}", daemon=True)
-        self._thread.start()
+        self._job = job
+        self._watched: tuple[str, Cancellation] | None = None
+        self._kept = KeptLease(
+            str(source), lease, seconds=seconds, on_renewed=self._look_at_source, on_lost=self._call_off
+        )
 
     def read(self) -> Record | None:
         """The record as it is; None when it can't be understood, as one of a later version might not be."""
         with storage_errors(f"read the record of {self._source}"):
-            content = self._blob.download_blob().readall()
-        try:
-            return Record.model_validate_json(content)
-        except ValidationError:
-            _log.warning("The record of %s can't be understood and is written anew.", self._source)
-            return None
+            return _parsed(self._blob.download_blob().readall(), self._source)
 
     def write(self, record: Record) -> Record:
         """Write the record, and return it.
@@ -59,46 +60,60 @@ class Claim:
         Raises:
             ClaimLost: somebody else may have the job by now.
         """
-        self.check()
+        if self._kept.is_lost:
+            raise self._loss()
         with storage_errors(f"write the record of {self._source}"):
             try:
-                _upload(self._blob, record, lease=self._lease)
+                _upload(self._blob, record, lease=self._kept.lease)
             except HttpResponseError as error:
                 if error_code(error) in _LOST:
                     raise self._loss() from None
                 raise
         return record
 
-    def check(self) -> None:
-        """Make sure that the claim still holds, as far as is known here.
+    @contextlib.contextmanager
+    def watching(self, version: Version, work: Cancellation) -> Iterator[None]:
+        """Within the context, look at the medium on each renewal, and call the work off once it is another version."""
+        self._watched = (version.etag, work)
+        try:
+            yield
+        finally:
+            self._watched = None
+
+    def pause(self) -> None:
+        """Renew the claim no more; it ends by itself within one period, unless ``resume`` is called before."""
+        self._kept.pause()
+
+    def resume(self) -> None:
+        """Go on with the claim.
 
         Raises:
-            ClaimLost: it could not be renewed.
+            ClaimLost: somebody else has it by now.
         """
-        if self._lost:
+        self._kept.resume()
+        if self._kept.is_lost:
             raise self._loss()
 
-    def release(self) -> None:
-        """Give the claim up, so that nobody needs to wait for its end."""
-        self._stop.set()
-        self._thread.join()
-        with contextlib.suppress(AzureError):  # it ends by itself, only later
-            self._lease.release()
+    def give_up(self) -> None:
+        """Let go of it, so that nobody needs to wait for its end."""
+        self._kept.give_up()
 
-    def _renew(self) -> None:
-        while not self._stop.wait(self._renew_every):
-            try:
-                self._lease.renew()
-            except HttpResponseError as error:
-                _log.warning("The claim on %s was lost: %s", self._source, error_code(error))
-                self._lost = True
-                return
-            except AzureError as error:
-                # No answer: the next renewal may still come in time.
-                _log.warning("The claim on %s could not be renewed: %s", self._source, type(error).__name__)
+    def _look_at_source(self) -> None:
+        watched = self._watched
+        if watched is None:
+            return
+        etag, work = watched
+        # What can't be seen now is looked at again before anything is published.
+        with contextlib.suppress(StorageUnavailable):
+            version = self._source.look(**IMPATIENT)
+            if version is None or version.etag != etag:
+                work.cancel(VersionGone("it changed while it was analysed"))
+
+    def _call_off(self) -> None:
+        self._job.cancel(self._loss())
 
     def _loss(self) -> ClaimLost:
-        return ClaimLost(f"The claim on {self._source} was lost while it was analysed; another delivery takes over.")
+        return ClaimLost("The claim on its record was lost while it was analysed.")
 
 
 class Records:
@@ -114,16 +129,16 @@ class Records:
         create_container(self._service, self.container)
 
     def read(self, container: str, name: str) -> Record | None:
-        """The record of a medium; None when there is none."""
+        """The record of a medium; None when there is none, or none that can be understood."""
         source = Source(self._service, container, name)
         with storage_errors(f"read the record of {source}"):
             try:
-                return Record.model_validate_json(self._blob(source).download_blob().readall())
+                return _parsed(self._blob(source).download_blob().readall(), source)
             except ResourceNotFoundError:
                 return None
 
     @contextlib.contextmanager
-    def claim(self, source: Source, first: Record) -> Iterator[Claim | None]:
+    def claim(self, source: Source, first: Record, job: Cancellation) -> Iterator[Claim | None]:
         """Claim a medium's job for the time of the context.
 
         Waits at most one lease period for another holder. If the claim is still being renewed then, the holder lives,
@@ -131,22 +146,23 @@ class Records:
 
         Arguments:
             first: what to write when there is no record yet.
+            job: ends the wait; called off when the claim is lost.
         """
         blob = self._blob(source)
         with storage_errors(f"claim {source}"):
             with contextlib.suppress(ResourceExistsError):
                 _upload(blob, first, overwrite=False)
-            lease = self._acquire(blob)
+            lease = self._acquire(blob, job)
         if lease is None:
             yield None
             return
-        claim = Claim(source, blob, lease, self._lease_seconds)
+        claim = Claim(source, blob, lease, seconds=self._lease_seconds, job=job)
         try:
             yield claim
         finally:
-            claim.release()
+            claim.give_up()
 
-    def _acquire(self, blob: BlobClient) -> BlobLeaseClient | None:
+    def _acquire(self, blob: BlobClient, job: Cancellation) -> BlobLeaseClient | None:
         deadline = time.monotonic() + self._lease_seconds + _BETWEEN_TRIES
         while True:
             try:
@@ -156,10 +172,18 @@ class Records:
                     raise
             if time.monotonic() >= deadline:
                 return None
-            time.sleep(_BETWEEN_TRIES)
+            job.wait(_BETWEEN_TRIES)
 
     def _blob(self, source: Source) -> BlobClient:
         return self._service.get_blob_client(self.container, result_name(source, ".json"))
+
+
+def _parsed(content: bytes, source: Source) -> Record | None:
+    try:
+        return Record.model_validate_json(content)
+    except ValidationError:
+        _log.warning("The record of %s can't be understood: it is taken for none, and written anew.", source)
+        return None
 
 
 def _upload(blob: BlobClient, record: Record, *, lease: BlobLeaseClient | None = None, overwrite: bool = True) -> None:

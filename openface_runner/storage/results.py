@@ -81,16 +81,16 @@ class Results:
                     content_settings=ContentSettings(content_type="text/csv"),
                     **_only_over(over),
                 )
-            except (ResourceModifiedError, ResourceExistsError, ResourceNotFoundError) as error:
-                raise PublishConflict(f"The result of {source} was written by somebody else; looking again.") from error
+            except (ResourceModifiedError, ResourceExistsError, ResourceNotFoundError):
+                raise PublishConflict(f"The result of {source} was written by somebody else.") from None
 
     def withdraw(self, source: Source, published: Published) -> None:
         """Remove a result that a newer version of its medium has made wrong; leave it when it changed since."""
         with storage_errors(f"remove the outdated result of {source}"):
             try:
                 self._blob(source).delete_blob(etag=published.etag, match_condition=MatchConditions.IfNotModified)
-            except (ResourceModifiedError, ResourceNotFoundError) as error:
-                raise PublishConflict(f"The result of {source} was written by somebody else; looking again.") from error
+            except (ResourceModifiedError, ResourceNotFoundError):
+                raise PublishConflict(f"The result of {source} was written by somebody else.") from None
 
     def _blob(self, source: Source) -> BlobClient:
         return self._service.get_blob_client(self.container, self.name_for(source))

@@ -6,9 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
-from azure.storage.blob import BlobServiceClient
 
-from openface_runner.outcomes import BrokenInstallation, Outcome, StorageUnavailable
+from openface_runner.outcomes import BrokenInstallation, Outcome
 from openface_runner.records import State
 from tests.support.bench import FACE, Bench, meanwhile
 from tests.support.fake_openface import GOOD_IMAGE, only_on_samples, replay
@@ -147,25 +146,13 @@ def test_a_name_too_long_for_a_suffix_still_has_its_record_and_result(bench: Ben
     assert record.csv is not None and record.csv.endswith(".csv")
 
 
-def test_storage_that_does_not_answer_is_an_error_without_secrets(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    nowhere = (
-        "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=c2VjcmV0;"
-        "BlobEndpoint=http://127.0.0.1:1/devstoreaccount1;"
-    )
-    monkeypatch.setattr("openface_runner.storage.account.BlobServiceClient", _impatient)
-    bench.services = bench.start(MediaStorage=nowhere)
-    with pytest.raises(StorageUnavailable) as error:
-        bench.run()
-    assert str(error.value) == (
-        f"Blob storage did not answer (ServiceRequestError) when asked to look at {bench.container}/face.jpg. "
-        "It is tried again by itself."
-    )
-    assert error.value.__cause__ is None
-
-
-class _impatient:  # noqa: N801 - stands where a class of the SDK does
-    @staticmethod
-    def from_connection_string(text: str) -> BlobServiceClient:
-        return BlobServiceClient.from_connection_string(text, retry_total=0)
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff\x00 not JSON", b'{"blob": 5}', b'{"schema_version": 9, "blob": "face.jpg", "state": "dreaming"}'],
+)
+def test_a_record_that_cannot_be_understood_is_written_anew(bench: Bench, content: bytes) -> None:
+    bench.services.prepare()
+    bench.record_blob.upload_blob(content)
+    assert bench.services.records.read(bench.container, "face.jpg") is None
+    bench.run()
+    assert (bench.record().state, bench.record().outcome) == (State.ENDED, Outcome.ANALYSED)
