@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,7 +84,8 @@ async def events(place: Place, *, functions: list[str]) -> None:
     `functions` names those to tell; with none, the host is asked for them.
     """
     account = Storage(ports=place.ports, access_log=place.layout.access_log)
-    async with EventGrid(storage=account, bookmark=Bookmark(place.layout.bookmark)) as grid:
+    own = stack.own_containers({**app_settings.local(place.app_dir), **os.environ})
+    async with EventGrid(storage=account, bookmark=Bookmark(place.layout.bookmark), leave_out=own) as grid:
         url = place.ports.host_url
         await patiently(lambda: stack.subscribe(grid, url, functions), seconds=CORE_TOOLS_SECONDS)
         await grid.run()

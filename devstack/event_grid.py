@@ -1,7 +1,8 @@
 """Event Grid on a laptop: tells the Functions host of every blob that was written, at least once.
 
 What it keeps of the real one: the validation of a subscription, the schema, one event a request, many at once and in
-no order, and retries with growing pauses. What it lacks: filters, dead-lettering, and patience for 24 hours.
+no order, retries with growing pauses, and a filter by container. What it lacks: other filters, dead-lettering, and
+patience for 24 hours.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
@@ -58,11 +59,20 @@ class EventGrid:
         storage: the account.
         bookmark: where to begin, and where to remember how far it got.
         policy: how stubbornly to deliver.
+        leave_out: containers whose events nobody wants: what an app writes itself would only wake it up.
     """
 
-    def __init__(self, *, storage: Storage, bookmark: Bookmark, policy: DeliveryPolicy | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        bookmark: Bookmark,
+        policy: DeliveryPolicy | None = None,
+        leave_out: Collection[str] = (),
+    ) -> None:
         self._storage = storage
         self._bookmark = bookmark
+        self._leave_out = frozenset(leave_out)
         self._http = aiohttp.ClientSession()
         self._blobs = BlobServiceClient.from_connection_string(storage.connection_string)
         self._policy = policy or DeliveryPolicy()
@@ -103,7 +113,7 @@ class EventGrid:
 
     def _tell(self, line: LogLine) -> None:
         write = finished_write(line.text)
-        if write is not None:
+        if write is not None and write.container not in self._leave_out:
             task = asyncio.create_task(self._deliver(write, line.end))
             self._untold[line.start] = task
             task.add_done_callback(lambda done: self._told(line, done))

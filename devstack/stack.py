@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from devstack.functions_host.results import InvocationResult
 from devstack.functions_host.worker_supervisor import RESTART_DELAYS
 from devstack.ports import Ports
 from devstack.subscription import CORE_TOOLS_SECONDS, DeliveryPolicy, blob_functions_of, patiently, webhook_url
+from openface_runner.settings import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -135,7 +137,14 @@ async def running(options: StackOptions) -> AsyncIterator[Stack]:
             bookmark = Bookmark(position=storage.access_log.stat().st_size)
         functions_host = await cleanup.enter_async_context(_host(options, storage))
         parts.append(functions_host)
-        grid = await cleanup.enter_async_context(EventGrid(storage=storage, bookmark=bookmark, policy=options.delivery))
+        grid = await cleanup.enter_async_context(
+            EventGrid(
+                storage=storage,
+                bookmark=bookmark,
+                policy=options.delivery,
+                leave_out=own_containers({**os.environ, **options.settings}),
+            )
+        )
         stack = Stack(storage=storage, functions_host=functions_host)
         cleanup.push_async_callback(stack.stop)
         for part in parts:
@@ -145,6 +154,12 @@ async def running(options: StackOptions) -> AsyncIterator[Stack]:
             await stack.meanwhile(patiently(lambda: subscribe(grid, functions_host.url), seconds=seconds))
             stack.start(grid)
         yield stack
+
+
+def own_containers(environment: Mapping[str, str]) -> set[str]:
+    """The containers that the app writes to, by its settings: the subscription leaves them out, as Azure's should."""
+    names = ("output_container", "jobs_container")
+    return {environment.get(name.upper()) or Settings.model_fields[name].default for name in names}
 
 
 def storage_in(layout: Layout, ports: Ports, *, keep: bool) -> AbstractAsyncContextManager[Azurite]:

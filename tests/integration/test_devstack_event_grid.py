@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from aiohttp import web
@@ -54,7 +54,11 @@ class Webhook:
 
 
 async def told(
-    storage: Storage, bookmark: Bookmark, accepts: Callable[[str], Awaitable[bool]], wanted: int
+    storage: Storage,
+    bookmark: Bookmark,
+    accepts: Callable[[str], Awaitable[bool]],
+    wanted: int,
+    leave_out: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """The first `wanted` events that a webhook accepts."""
     hook = Webhook(accepts, wanted)
@@ -62,7 +66,7 @@ async def told(
     application.router.add_post("/", hook.handle)
     async with (
         TestServer(application) as server,
-        EventGrid(storage=storage, bookmark=bookmark, policy=QUICK) as grid,
+        EventGrid(storage=storage, bookmark=bookmark, policy=QUICK, leave_out=leave_out) as grid,
     ):
         await grid.subscribe([str(server.make_url("/"))])
         running = asyncio.create_task(grid.run())
@@ -97,6 +101,20 @@ def test_an_event_that_is_refused_holds_up_no_other(storage: Storage) -> None:
     assert sorted(names(events)) == ["one", "refused", "two"]
     assert {event["data"]["contentLength"] for event in events} == {5}
     assert all(event["data"]["eTag"].startswith("0x") for event in events)
+
+
+def test_containers_that_are_left_out_make_no_events(storage: Storage) -> None:
+    bookmark = Bookmark(position=storage.access_log.stat().st_size)
+    with BlobServiceClient.from_connection_string(storage.connection_string) as service:
+        own, media = new_container(service), new_container(service)
+        own.upload_blob("result.csv", b"x")
+        media.upload_blob("medium.jpg", b"x")
+
+    async def anything(_: str) -> bool:
+        return True
+
+    events = asyncio.run(told(storage, bookmark, anything, 1, leave_out=[own.container_name]))
+    assert names(events) == ["medium.jpg"]
 
 
 def test_what_was_not_delivered_is_told_again_after_a_restart_and_nothing_else(storage: Storage) -> None:
