@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3.13 "$$HOME"/.pyenv/versions/3.13.*/bin/p
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup setup-worker demo test up lint format docs clean
+.PHONY: setup setup-worker demo test soak up lint format docs clean
 
 setup: .venv/python.stamp .venv/standin.stamp devstack/node_modules/.stamp
 
@@ -20,6 +20,12 @@ test: setup setup-worker
 	@# Both Pythons are covered: the unit suite runs on the worker's, too, where that is another one.
 	@test ! -e .venv-worker/python.stamp || .venv-worker/bin/python -m pytest tests/unit
 	$(BIN)/python -m pytest
+
+# All that is injected, in its long forms (some twelve minutes), and the tables of docs/reliability.md from it.
+soak: setup
+	@mkdir -p .devstack
+	LONG=true FAULT_REPORT=.devstack/faults.json $(BIN)/python -m pytest -m fault || { echo "make: a fault was lost; see above."; exit 1; }
+	$(BIN)/python -m tests.support.reliability_page .devstack/faults.json
 
 up: setup
 	$(BIN)/python -m devstack up

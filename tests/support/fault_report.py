@@ -19,6 +19,10 @@ import pytest
 
 FAULTS = "faults"
 """The name of the property that says how many faults a test injected."""
+FIGURES = "figures"
+"""The name of the property with figures of a test, by name, that belong on the page too."""
+
+_PASSED = pytest.StashKey[bool]()
 
 
 @dataclass(kw_only=True)
@@ -37,28 +41,35 @@ class FaultReport:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._counts: dict[tuple[str, str], FaultCount] = {}
+        self._figures: dict[str, object] = {}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Count a test that has run."""
+        """Count a test that has run, when its last phase is over: fixtures look for what is left behind."""
         report = yield
         if call.when == "call" and not report.skipped:
-            number = int(str(dict(item.user_properties).get(FAULTS, 1)))
-            for mark in item.iter_markers("fault"):
-                self._count(*mark.args, number=number, survived=report.passed)
+            item.stash[_PASSED] = report.passed
+        if call.when == "teardown" and _PASSED in item.stash:
+            self._count(item, survived=item.stash[_PASSED] and report.passed)
         return report
 
-    def _count(self, fault: str, must_follow: str, *, number: int, survived: bool) -> None:
-        row = self._counts.setdefault((fault, must_follow), FaultCount(fault=fault, must_follow=must_follow))
-        row.injected += number
-        row.survived += number if survived else 0
+    def _count(self, item: pytest.Item, *, survived: bool) -> None:
+        properties = dict(item.user_properties)
+        number = int(str(properties.get(FAULTS, 1)))
+        for mark in item.iter_markers("fault"):
+            fault, must_follow = mark.args
+            row = self._counts.setdefault(mark.args, FaultCount(fault=fault, must_follow=must_follow))
+            row.injected += number
+            row.survived += number if survived else 0
+        if FIGURES in properties:
+            self._figures[item.name] = properties[FIGURES]
 
     def pytest_sessionfinish(self) -> None:
         """Write the report."""
-        rows = [asdict(count) for count in self._counts.values()]
-        self._path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        report = {"faults": [asdict(count) for count in self._counts.values()], "figures": self._figures}
+        self._path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def pytest_configure(config: pytest.Config) -> None:
