@@ -7,23 +7,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from openface_runner.cancellation import Cancellation
-from openface_runner.clips import Clips
+from openface_runner.clips import Clip, Clips
 from openface_runner.deadline import checks
-from openface_runner.media.content import Limits, Medium, VideoMedium, describe, prepare
+from openface_runner.media.content import Limits, Medium, Prepared, VideoMedium, describe, prepare
 from openface_runner.media.request import AuModel, Request
+from openface_runner.openface.batches import Arrival
 from openface_runner.openface.command import Options
-from openface_runner.openface.engine import Measurement, OpenFace, Task
+from openface_runner.openface.engine import OpenFace
 from openface_runner.openface.installation import Engine, Installation, Program, find
 from openface_runner.openface.process import ProcessLimits
+from openface_runner.openface.tasks import Measurement, Task
 from openface_runner.outcomes import Outcome, Rejected, Verdict
 from openface_runner.settings import Capture, Settings
 from openface_runner.workspace import Workspace
+
+_LEAST_PREPARED = 4
+"""Media that are looked through at once, at least: that is waiting for the disk as well as work for a core."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +43,12 @@ class Analysis:
     medium: Medium | None = None
     """None when the content could not be told."""
     openface_seconds: float | None = None
-    """Wall time of OpenFace, which may have run twice for a clip; None when it wasn't started."""
+    """Wall time of OpenFace, which may have run twice for a clip; of the whole run for an image that shared one. None,
+    like what follows, when it wasn't started."""
+    batch_size: int | None = None
+    """How many images shared the run; 1 for videos."""
+    waited_seconds: float | None = None
+    """From when the medium was ready for OpenFace to the start of the process."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -51,7 +63,12 @@ class Analysis:
         return {
             "medium": describe(self.medium) if self.medium else {},
             "warnings": list(self.warnings),
-            "engine": {**vars(engine), "openface_seconds": self.openface_seconds},
+            "engine": {
+                **vars(engine),
+                "openface_seconds": self.openface_seconds,
+                "batch_size": self.batch_size,
+                "waited_seconds": self.waited_seconds,
+            },
         }
 
 
@@ -69,6 +86,9 @@ class Analyser:
         self._settings = settings
         self._openface = openface
         self._clips = Clips(openface, decoding_limit=settings.video_time_limit)
+        # A picture is decoded in this process, up to some 200 MB for 50 megapixels: whoever waits for OpenFace, waits
+        # with that behind him, so that many may wait.
+        self._preparing = threading.BoundedSemaphore(max(_LEAST_PREPARED, settings.openface_processes))
         self._limits = Limits(max_pixels=settings.max_pixels, max_duration=settings.max_duration)
 
     @classmethod
@@ -84,8 +104,13 @@ class Analyser:
             Program.VIDEO: ProcessLimits(wall=settings.video_time_limit, cpu=settings.video_cpu_limit),
         }
         workspace = Workspace(settings.work_dir)
-        processes = settings.openface_processes
-        openface = OpenFace(installation, processes=processes, limits=limits, workspace=workspace)
+        openface = OpenFace(
+            installation,
+            processes=settings.openface_processes,
+            limits=limits,
+            workspace=workspace,
+            patience=settings.queue_time_limit,
+        )
         return cls(settings, openface, workspace)
 
     @property
@@ -136,14 +161,23 @@ class Analyser:
         if size > limit:
             raise Rejected(Outcome.TOO_LARGE, f"The file has {size:,} bytes; the limit is {limit:,}.")
 
-    def analyse(
+    def expecting(self) -> AbstractContextManager[Arrival]:
+        """Announce, for the time of the context, that an image may come, so that others wait for it a little.
+
+        For whoever has to fetch a file first. ``Arrival.over`` ends it before, as soon as none will come.
+        """
+        return self._openface.expecting_image()
+
+    def analyse(  # noqa: PLR0913 - most callers need the first three
         self,
         source: Path,
         request: Request,
         work: Path,
         cancellation: Cancellation | None = None,
         *,
+        arrival: Arrival | None = None,
         on_inspected: Callable[[Medium], None] = lambda _: None,
+        on_progress: Callable[[float], None] = lambda _: None,
     ) -> Analysis:
         """Analyse one file.
 
@@ -151,7 +185,10 @@ class Analyser:
             source: the medium, under whatever name; it is only read.
             work: a folder of the workspace.
             cancellation: ends the analysis, with its OpenFace.
+            arrival: what ``expecting`` gave; without one, the file is announced from now on.
             on_inspected: called when the content is known and OpenFace is about to start.
+            on_progress: called every few seconds, in this thread, with the share of a video's frames that OpenFace has
+                measured, 0 to 1, when it has grown. It begins anew when a clip has to be measured in an upright copy.
 
         Raises:
             JobError: no outcome was reached, and another try may help.
@@ -159,19 +196,33 @@ class Analyser:
         """
         medium = None
         cancellation = cancellation or Cancellation()
-        check = checks(cancellation, seconds=self._settings.video_time_limit, doing="Looking through the file")
         try:
             self.check_size(source.stat().st_size)
-            prepared = prepare(source, work, self._limits, check)
-            medium = prepared.medium
-            on_inspected(medium)
-            options = self._options(request)
-            if isinstance(medium, VideoMedium):
-                clip = self._clips.measure(medium, prepared.path, options, work, cancellation)
-                medium, measurement = clip.medium, clip.measurement
-            else:
-                task = Task(program=Program.IMAGE, path=prepared.path, options=options)
-                measurement = self._openface.measure(task, work / "out", cancellation)
+            with nullcontext(arrival) if arrival else self.expecting() as announced:
+                prepared = self._prepare(source, work, cancellation)
+                medium = prepared.medium
+                on_inspected(medium)
+                if isinstance(medium, VideoMedium):
+                    announced.over()
+                    clip = self._clips.measure(
+                        Clip(
+                            medium=medium,
+                            path=prepared.path,
+                            options=self._options(request),
+                            work=work,
+                            cancellation=cancellation,
+                            on_progress=on_progress,
+                        )
+                    )
+                    medium, measurement = clip.medium, clip.measurement
+                else:
+                    task = Task(
+                        program=Program.IMAGE,
+                        path=prepared.path,
+                        options=self._options(request),
+                        pixels=medium.width * medium.height,
+                    )
+                    measurement = self._openface.measure(task, work / "out", cancellation, arrival=announced)
         except Rejected as rejected:
             return Analysis(verdict=rejected.verdict, medium=medium)
         return Analysis(
@@ -179,7 +230,15 @@ class Analyser:
             csv=measurement.csv,
             medium=medium,
             openface_seconds=round(measurement.seconds, 3),
+            batch_size=measurement.batch_size,
+            waited_seconds=round(measurement.waited, 3),
         )
+
+    def _prepare(self, source: Path, work: Path, cancellation: Cancellation) -> Prepared:
+        with self._preparing:
+            check = checks(cancellation, seconds=self._settings.video_time_limit, doing="Looking through the file")
+            check()
+            return prepare(source, work, self._limits, check)
 
     def _options(self, request: Request) -> Options:
         return Options(

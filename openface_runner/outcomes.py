@@ -4,6 +4,7 @@ Outcome (enum)              final: recorded, and the host is told "success"
 JobError                    not final: the host is told "failure", retries, and at last poisons the message
 ├── BrokenInstallation      OpenFace, a model or a library is missing or doesn't work
 ├── KilledFromOutside       something else killed OpenFace (as a rule the kernel, for want of memory)
+├── Overloaded              it waited too long for an OpenFace process to be free
 ├── StorageUnavailable      blob storage did not answer, or refused
 ├── SourceChanged           the medium was overwritten again and again while it was being analysed
 ├── PublishConflict         somebody else wrote the result that this job was about to write
@@ -175,6 +176,17 @@ class KilledFromOutside(JobError):
     """OpenFace was killed by something other than this program."""
 
     next_step = "Give the container more memory, or lower OPENFACE_PROCESSES; it is tried again by itself."
+
+
+class Overloaded(JobError):
+    """There is more to measure than the processes that may run can do in time."""
+
+    next_step = "Let the app scale out, or give it more cores; it is tried again by itself."
+
+    @classmethod
+    def after(cls, seconds: float) -> Self:
+        """With how long the wait was."""
+        return cls(f"No OpenFace process was free for it within {seconds:g} s.")
 
 
 class ShuttingDown(JobError):

@@ -6,7 +6,6 @@ The connections (``MediaStorage``, ``AzureWebJobsStorage``) aren't here: Azure's
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -16,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from openface_runner import cores
 from openface_runner.media.address import is_media_container
 
 
@@ -53,11 +53,6 @@ def _container_name(value: str) -> str:
     return value
 
 
-def _usable_cores() -> int:
-    # macOS has no affinity; a laptop's cores are all usable there.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 ContainerName = Annotated[str, AfterValidator(_container_name)]
 Groups = Annotated[tuple[ColumnGroup, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
 
@@ -80,12 +75,13 @@ class Settings(BaseSettings):
         True, description="Run OpenFace on two samples when the app starts, and stop the app when it fails."
     )
     openface_processes: int = Field(
-        default_factory=lambda: (
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        ),
+        default_factory=cores.usable,
         ge=1,
         le=256,
-        description="OpenFace processes at once; default: the number of usable cores.",
+        description="OpenFace processes at once; default: the cores that the container may use.",
+    )
+    queue_time_limit: float = Field(
+        21_600, gt=0, le=604_800, description="Seconds that a medium may wait for an OpenFace process to be free."
     )
     output_container: ContainerName = Field("openface-output", description="Container for the CSVs, and only those.")
     jobs_container: ContainerName = Field("openface-jobs", description="Container for the job records.")

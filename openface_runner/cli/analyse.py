@@ -7,8 +7,8 @@ import json
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,12 +18,21 @@ from typing import TYPE_CHECKING, Any
 from openface_runner.analysis import Analyser
 from openface_runner.cancellation import Cancellation
 from openface_runner.media.request import AuModel, Request
+from openface_runner.openface.batches import MOST_IMAGES
 from openface_runner.outcomes import BrokenInstallation, JobError, ShuttingDown
 from openface_runner.records import Record, State, Step
 from openface_runner.settings import Capture, Settings
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+
+_MOST_AT_ONCE = 128
+"""Files in work: enough to fill the runs that images share. All but a few of them only wait."""
+
+
+_NOTICE_CTRL_C = 0.5
+"""Seconds until it is noticed at the latest."""
 
 
 class WrongUse(ValueError):
@@ -75,10 +84,10 @@ def run(arguments: argparse.Namespace) -> int:
     cancellation = Cancellation()
     one = partial(_analyse_one, analyser, request, arguments.out, cancellation)
     results = []
-    with _progress(len(arguments.files)) as progress, ThreadPoolExecutor(settings.openface_processes) as pool:
-        futures = [pool.submit(one, file) for file in arguments.files]
+    at_once = min(len(arguments.files), settings.openface_processes * MOST_IMAGES, _MOST_AT_ONCE)
+    with _progress(len(arguments.files)) as progress, ThreadPoolExecutor(at_once) as pool:
         try:
-            for future in as_completed(futures):
+            for future in _as_they_end([pool.submit(one, file) for file in arguments.files]):
                 results.append(future.result())
                 progress.advance(progress.task_ids[0])
                 _report(results[-1], arguments.out, as_json=arguments.json)
@@ -87,6 +96,14 @@ def run(arguments: argparse.Namespace) -> int:
             cancellation.cancel(ShuttingDown())
             raise
     return 0 if all(result.is_good for result in results) else 1
+
+
+def _as_they_end(futures: Iterable[Future[_Result]]) -> Iterator[Future[_Result]]:
+    pending = set(futures)
+    while pending:
+        # Not as_completed: another thread may take Ctrl-C's signal, which doesn't end this one's wait.
+        ended, pending = wait(pending, timeout=_NOTICE_CTRL_C, return_when=FIRST_COMPLETED)
+        yield from ended
 
 
 def _check_names(files: Sequence[Path], out: Path) -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +37,16 @@ class ProcessLimits:
     """Seconds until its whole process group is killed."""
     cpu: int
     """Seconds of processor time, over all its threads, until it gets SIGXCPU. Linux only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """A look at what a program has done so far, now and then while it runs."""
+
+    every: float
+    """Seconds between two looks."""
+    look: Callable[[], bool]
+    """Whether the program has begun something that has a wall time of its own. What it raises ends the run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +82,21 @@ class Finished:
         return self.timed_out or self.used_up_cpu
 
 
-def run(argv: Sequence[str], *, cwd: Path, limits: ProcessLimits, cancellation: Cancellation) -> Finished:
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    limits: ProcessLimits,
+    cancellation: Cancellation,
+    watch: Watch | None = None,
+) -> Finished:
     """Run a program to its end, and leave nothing of it behind, not even when this process is killed.
 
     Arguments:
         argv: the program's absolute path and its arguments.
         cwd: its working directory.
         cancellation: kills the program, with all that it has started, when the work is called off.
+        watch: looks at it from this thread while it runs.
 
     Raises:
         OSError: the program can't be started.
@@ -86,7 +104,6 @@ def run(argv: Sequence[str], *, cwd: Path, limits: ProcessLimits, cancellation: 
     """
     cancellation.check()
     started = time.monotonic()
-    timed_out = False
     with ExitStack() as cleanup:
         kill = partial(_kill, cleanup.enter_context(_guarded_group()))
         process = cleanup.enter_context(_start(argv, cwd, kill.args[0]))
@@ -96,9 +113,7 @@ def run(argv: Sequence[str], *, cwd: Path, limits: ProcessLimits, cancellation: 
         try:
             with cancellation.calling(kill):
                 _limit(process.pid, limits)
-                process.wait(limits.wall)
-        except subprocess.TimeoutExpired:
-            timed_out = True
+                timed_out = not _ends(process, limits.wall, watch)
         finally:
             # Also at the good end: what a program leaves running would hold the pipes, and would outlive its job.
             kill()
@@ -141,6 +156,23 @@ def _start(argv: Sequence[str], cwd: Path, group: int) -> subprocess.Popen[bytes
         # be no group to join, and no program.
         process_group=group,
     )
+
+
+def _ends(process: subprocess.Popen[bytes], wall: float, watch: Watch | None) -> bool:
+    """Whether the process ends by itself within its wall time, which may begin anew on the way."""
+    # Popen.wait with a time limit sleeps and looks again and again; without one, it is woken.
+    waiter = threading.Thread(target=process.wait, daemon=True)
+    waiter.start()
+    deadline = time.monotonic() + wall
+    while True:
+        left = deadline - time.monotonic()
+        waiter.join(max(0, min(left, watch.every) if watch else left))
+        if not waiter.is_alive():
+            return True
+        if watch and watch.look():
+            deadline = time.monotonic() + wall
+        if time.monotonic() >= deadline:
+            return False
 
 
 def _limit(pid: int, limits: ProcessLimits) -> None:

@@ -77,12 +77,16 @@ def judge_images(run: Finished, inputs: Sequence[Path], out_dir: Path, expected:
     """What one run of FaceLandmarkImg proved about each of its inputs, in their order.
 
     The program stops at the first image that it can't open or dies on: what came before is whole, what comes after
-    isn't done.
+    isn't done. In company, the image at which it was killed from outside is suspect, too: that one may have taken the
+    memory.
 
     Raises:
-        BrokenInstallation, KilledFromOutside, InternalFault: the run says nothing about its media.
+        BrokenInstallation, InternalFault: the run says nothing about its media.
+        KilledFromOutside: the same, of an image alone.
     """
     _check_run(run)
+    if len(inputs) == 1:
+        _check_not_killed(run)
     stopped_at, finding = _where_images_stopped(run, inputs, out_dir, expected)
     done = [_judge_image(path, out_dir, expected) for path in inputs[:stopped_at]]
     if finding is None:
@@ -99,6 +103,7 @@ def judge_video(
         BrokenInstallation, KilledFromOutside, InternalFault: the run says nothing about its medium.
     """
     _check_run(run)
+    _check_not_killed(run)
     if run.over_limit:
         return _over_limit(run, expected)
     if run.signal is not None:
@@ -122,6 +127,9 @@ def _check_run(run: Finished) -> None:
         raise BrokenInstallation("OpenFace can't be loaded:", [lacking])
     if _NO_ARGUMENTS in run.stdout:
         raise InternalFault("OpenFace was started without a medium.")
+
+
+def _check_not_killed(run: Finished) -> None:
     if run.signal in _OUTSIDE_SIGNALS and not run.timed_out:
         raise KilledFromOutside(
             f"OpenFace was killed from outside with {run.signal.name} after {run.seconds:.1f} s, as a rule because "
@@ -138,8 +146,11 @@ def _where_images_stopped(
     run: Finished, inputs: Sequence[Path], out_dir: Path, expected: Expectation
 ) -> tuple[int, Finding | None]:
     """The index of the image that the run ended at, and what that says of it; all done: (their number, None)."""
+    said = frozenset(run.stdout.splitlines())
     for index, path in enumerate(inputs):
-        if f"{_CANT_OPEN_IMAGE}{path}" in run.stdout.splitlines():
+        if f"{_CANT_OPEN_IMAGE}{path}" in said:
+            if len(inputs) > 1 and not path.exists():
+                return index, Suspect("its file vanished")
             _check_still_there(path)
             return index, Verdict(outcome=Outcome.UNREADABLE, message="OpenFace can't open this picture.")
     if run.returncode == 0 and not run.over_limit:

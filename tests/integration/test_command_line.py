@@ -73,6 +73,24 @@ def test_no_face_is_a_good_end_without_a_csv(environment: dict[str, str], tmp_pa
     assert (done.returncode, stale.exists()) == (0, False)
 
 
+def test_many_pictures_share_few_runs_of_one_process(environment: dict[str, str], tmp_path: Path) -> None:
+    processes = tmp_path / "processes"
+    body = f'echo $$ >> "{processes}"\n{GOOD_IMAGE}'
+    install(Path(environment["OPENFACE_BIN_DIR"]), image=body)
+    pictures = [tmp_path / f"{number}.jpg" for number in range(20)]
+    for picture in pictures:
+        shutil.copyfile(sample("face.jpg"), picture)
+    done = run(environment | {"OPENFACE_PROCESSES": "1"}, "analyse", *pictures, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    measured = processes.read_text().split()
+    assert len(measured) == 20
+    # The first may be alone, and decoding the rest may take longer than its run.
+    assert len(set(measured)) <= 5
+    engines = [json.loads((tmp_path / "out" / f"{picture.name}.json").read_text())["engine"] for picture in pictures]
+    assert sorted(engine["batch_size"] for engine in engines)[-1] == max(map(measured.count, measured))
+    assert all(engine["waited_seconds"] >= 0 for engine in engines)
+
+
 @pytest.mark.parametrize("name", ["with space.jpg", "-rf.jpg", "; rm -rf x.jpg", "ü-顔.jpg", "%03d.jpg", "no suffix"])
 def test_names_from_outside_stay_names(environment: dict[str, str], tmp_path: Path, name: str) -> None:
     (tmp_path / "in").mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
@@ -11,6 +12,7 @@ from openface_runner.outcomes import BrokenInstallation, Outcome
 from openface_runner.records import State
 from tests.support.bench import FACE, Bench, meanwhile
 from tests.support.fake_openface import GOOD_IMAGE, only_on_samples, replay
+from tests.support.samples import RECORDINGS
 
 NO_FACE = replay("image-no-face", "no_face")
 
@@ -82,6 +84,24 @@ def test_a_record_that_never_came_to_its_end_after_the_commit_is_finished(bench:
     assert (record.state, record.outcome, record.message) == (State.ENDED, Outcome.ANALYSED, ended.message)
 
 
+def test_a_result_whose_record_is_gone_is_not_written_again(bench: Bench) -> None:
+    bench.run()
+    published = bench.result.get_blob_properties()
+    bench.record_blob.delete_blob()
+    bench.run()
+    assert bench.result.get_blob_properties().etag == published.etag
+    assert (bench.record().state, bench.record().outcome) == (State.ENDED, Outcome.ANALYSED)
+
+
+def test_an_older_result_whose_record_is_gone_is_removed_when_the_newer_version_has_none(bench: Bench) -> None:
+    bench.run()
+    bench.record_blob.delete_blob()
+    bench.medium.upload_blob(FACE, overwrite=True)
+    bench.program(only_on_samples(GOOD_IMAGE, otherwise=NO_FACE))
+    bench.run()
+    assert (bench.record().outcome, bench.csv()) == (Outcome.NO_FACE, None)
+
+
 def test_another_setting_makes_another_result(bench: Bench) -> None:
     bench.run()
     first = bench.result.get_blob_properties().etag
@@ -98,6 +118,34 @@ def test_deliveries_at_the_same_moment_make_one_run(bench: Bench) -> None:
             future.result()
     assert runs.read_text().split() == ["run"]
     assert bench.record().attempts == 1
+
+
+def test_pictures_that_are_dropped_at_once_share_few_runs_and_each_has_its_own_record_and_result(
+    bench: Bench, tmp_path: Path
+) -> None:
+    processes, work = tmp_path / "processes", bench.folder / "work"
+    # The first run goes on until all others are ready for OpenFace.
+    wait = f'until [ "$(ls -d {work}/openface-job-*/medium.jpg | wc -l)" -ge 9 ]; do sleep 0.05; done'
+    wait_once = f'if mkdir "{tmp_path}/first" 2>/dev/null; then {wait}; fi'
+    bench.program(f'echo $$ >> "{processes}"\n{wait_once}\n{GOOD_IMAGE}')
+    bench.services = bench.start(OPENFACE_PROCESSES="1", PROVE_AT_START="false")
+    names = [f"{number}.jpg" for number in range(8)]
+    for name in names:
+        bench.upload(name)
+    with ThreadPoolExecutor(9) as pool:
+        for future in [pool.submit(bench.run, name) for name in ("face.jpg", *names)]:
+            future.result()
+    measured = processes.read_text().split()
+    assert len(measured) == 9
+    # The last may have been on its way still when the second run began.
+    assert len(set(measured)) <= 3
+    expected = (RECORDINGS / "image-face/outputs/out/face.csv").read_bytes()
+    assert bench.published() == sorted(["face.jpg", *names])
+    for name in names:
+        record = bench.record(name)
+        assert (record.outcome, record.attempts, record.blob) == (Outcome.ANALYSED, 1, name)
+        assert bench.csv(name) == expected
+    assert max(bench.record(name).engine["batch_size"] for name in names) > 1
 
 
 def test_the_csv_of_an_older_openface_is_published_as_it_is(bench: Bench) -> None:

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import venv
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -21,8 +23,11 @@ from PIL import Image
 from devstack import openface
 from devstack.standin.install import install
 from devstack.standin.model_file import StandinUnavailable
+from openface_runner.analysis import Analyser, Analysis
+from openface_runner.media.request import Request
 from openface_runner.openface.installation import Program, find
 from openface_runner.outcomes import BrokenInstallation
+from openface_runner.settings import Capture, Settings
 from tests.support.missing import skip_or_fail
 
 ROOT = Path(__file__).parents[2]
@@ -208,6 +213,26 @@ class TestImages:
         assert run.returncode == 0
         assert run.stdout.startswith("For command line arguments see:\n")
         assert not run.names()
+
+    def test_what_is_analysed_in_company_is_the_same_as_alone(self, standin: Standin) -> None:
+        files = [
+            SAMPLES / name
+            for name in ("face.jpg", "one_pixel.png", "two_faces.jpg", "no_face.jpg", "truncated.jpg", "face.jpg")
+        ]
+        settings = Settings.from_environment(openface_bin_dir=standin.bin_dir, allow_standin=True, openface_processes=1)
+        analyser = Analyser.from_settings(settings)
+        with ExitStack() as folders, ThreadPoolExecutor(len(files)) as pool:
+
+            def analyse(file: Path) -> tuple[Analysis, bytes | None]:
+                work = folders.enter_context(analyser.workspace.folder())
+                analysis = analyser.analyse(file, Request(capture=Capture.POSED), work)
+                return analysis, analysis.csv.read_bytes() if analysis.csv else None
+
+            alone = [analyse(file) for file in files]
+            together = list(pool.map(analyse, files))
+        assert [(one.verdict, csv) for one, csv in together] == [(one.verdict, csv) for one, csv in alone]
+        assert {one.batch_size for one, _ in alone} <= {1, None}
+        assert max(one.batch_size or 0 for one, _ in together) > 1
 
 
 class TestVideos:

@@ -19,24 +19,35 @@ MODEL_FILES = (
     "AU_predictors/AU_all_best.txt",
 )
 
-# Reads OpenFace's own arguments: the input, its stem, and the folder for outputs.
-_PROLOGUE = """\
+# Reads OpenFace's own arguments: the folder for outputs, and then one input after the other, with its stem.
+_SCRIPT = """\
 #!/bin/sh
-while [ $# -gt 0 ]; do
-  case "$1" in
-    -f) medium=$2; shift ;;
-    -out_dir) out=$2; shift ;;
-  esac
-  shift
+status=0
+previous=
+for word; do
+  if [ "$previous" = -out_dir ]; then out=$word; fi
+  previous=$word
 done
-name=$(basename "$medium"); stem=${name%.*}
+previous=
+for word; do
+  option=$previous
+  previous=$word
+  if [ "$option" = -f ]; then
+    medium=$word
+    name=$(basename "$medium"); stem=${{name%.*}}
+{body}
+    status=$?
+  fi
+done
+exit $status
 """
 
 
 def install(bin_dir: Path, *, image: str = "exit 0", video: str = "exit 0") -> Path:
     """Write both programs, with these shell commands as their bodies, and all model files by name.
 
-    The bodies may use ``$medium``, ``$stem`` and ``$out``.
+    The bodies are run for one input after the other, and may use ``$medium``, ``$stem`` and ``$out``, and ``continue``
+    with the next.
     """
     for name in MODEL_FILES:
         path = bin_dir / name
@@ -44,7 +55,7 @@ def install(bin_dir: Path, *, image: str = "exit 0", video: str = "exit 0") -> P
         path.touch()
     for program, body in ((Program.IMAGE, image), (Program.VIDEO, video)):
         path = bin_dir / program
-        path.write_text(f"{_PROLOGUE}{body}\n")
+        path.write_text(_SCRIPT.format(body=body))
         path.chmod(0o755)
     return bin_dir
 

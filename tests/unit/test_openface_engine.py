@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 from openface_runner.cancellation import Cancellation
 from openface_runner.media.videos import count_frames
 from openface_runner.openface.command import Options
-from openface_runner.openface.engine import OpenFace, Task
+from openface_runner.openface.engine import OpenFace
 from openface_runner.openface.installation import Program, find
 from openface_runner.openface.process import ProcessLimits
+from openface_runner.openface.tasks import Task
 from openface_runner.openface.verification import FramePromise
 from openface_runner.outcomes import BrokenInstallation, KilledFromOutside, Outcome, ShuttingDown
 from openface_runner.workspace import Workspace
@@ -26,7 +28,7 @@ def engine(
 ) -> OpenFace:
     found = find(install(folder / "bin", image=image, video=video), None, allow_standin=False)
     limits = dict.fromkeys(Program, ProcessLimits(wall=wall, cpu=cpu))
-    return OpenFace(found, processes=2, limits=limits, workspace=Workspace(folder))
+    return OpenFace(found, processes=2, limits=limits, workspace=Workspace(folder), patience=60)
 
 
 def image_task(folder: Path) -> Task:
@@ -59,6 +61,22 @@ def test_no_face_is_an_outcome_without_a_csv(tmp_path: Path) -> None:
         image_task(tmp_path), tmp_path / "o", Cancellation()
     )
     assert (measurement.verdict.outcome, measurement.csv) == (Outcome.NO_FACE, None)
+
+
+def test_the_progress_of_a_video_is_told_while_it_runs(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    some_rows = f"""mkdir -p "$out"; {{ echo header; yes row | head -30; }} > "$out/$stem.csv"; cat "{gate}"\n"""
+    told: list[float] = []
+
+    def note(share: float) -> None:
+        told.append(share)
+        gate.write_text("")
+
+    fine = engine(tmp_path, video=some_rows + GOOD_VIDEO, wall=8)
+    measurement = fine.measure(video_task(tmp_path), tmp_path / "out", Cancellation(), on_progress=note)
+    assert told == [0.4]
+    assert measurement.verdict.outcome is Outcome.ANALYSED
 
 
 _STARTED = 'mkdir -p "$out"; touch "$out/${stem}_of_details.txt"; '

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from openface_runner.cancellation import Cancellation
-from openface_runner.openface.process import ProcessLimits, run
+from openface_runner.openface.process import ProcessLimits, Watch, run
 from openface_runner.outcomes import ShuttingDown
 from tests.support.process_ends import ends
 
@@ -64,6 +66,40 @@ def test_nothing_is_started_for_work_that_was_called_off_before(tmp_path: Path) 
     assert not (tmp_path / "started").exists()
 
 
+def test_a_wall_time_begins_anew_with_each_thing_that_the_program_begins(tmp_path: Path) -> None:
+    # It ends after the third look, when more than its wall time is over.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    looks = iter([True, True, True])
+
+    def look() -> bool:
+        if next(looks, None):
+            return True
+        with suppress(OSError):  # it doesn't read yet, or any more
+            os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        return True
+
+    finished = run(
+        ["/bin/cat", str(pipe)],
+        cwd=tmp_path,
+        limits=ProcessLimits(wall=0.2, cpu=600),
+        cancellation=Cancellation(),
+        watch=Watch(every=0.1, look=look),
+    )
+    assert (finished.returncode, finished.timed_out) == (0, False)
+
+
+def test_a_wall_time_ends_a_program_that_begins_nothing(tmp_path: Path) -> None:
+    finished = run(
+        ["/bin/sleep", "1000"],
+        cwd=tmp_path,
+        limits=ProcessLimits(wall=0.2, cpu=600),
+        cancellation=Cancellation(),
+        watch=Watch(every=0.05, look=lambda: False),
+    )
+    assert finished.timed_out
+
+
 @pytest.mark.fault("the app's process is killed (-9) while OpenFace runs", "no OpenFace is left running")
 @pytest.mark.parametrize("ignoring", ["", "trap '' TERM INT HUP; "], ids=["", "that ignores signals"])
 def test_a_program_does_not_outlive_this_process_even_when_that_is_killed(
@@ -73,7 +109,7 @@ def test_a_program_does_not_outlive_this_process_even_when_that_is_killed(
     code = f"""
 from pathlib import Path
 from openface_runner.cancellation import Cancellation
-from openface_runner.openface.process import ProcessLimits, run
+from openface_runner.openface.process import ProcessLimits, Watch, run
 run({argv!r}, cwd=Path({str(tmp_path)!r}), limits=ProcessLimits(wall=600, cpu=600), cancellation=Cancellation())
 """
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as parent:
