@@ -12,13 +12,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from openface_runner.analysis import Analysis
 from openface_runner.cancellation import Cancellation
 from openface_runner.media.address import decline_reason, printable
 from openface_runner.media.content import Medium, describe
-from openface_runner.media.request import Request, read_request
+from openface_runner.openface.batches import Arrival
 from openface_runner.outcomes import (
     DiskFull,
     InternalFault,
@@ -30,6 +29,7 @@ from openface_runner.outcomes import (
     SourceChanged,
     Verdict,
 )
+from openface_runner.plan import Plan
 from openface_runner.records import Record, State, Step
 from openface_runner.services import Services
 from openface_runner.storage import Claim, Published, Source, Version, VersionGone
@@ -37,6 +37,8 @@ from openface_runner.workspace import NO_ROOM
 
 _log = logging.getLogger(__name__)
 
+_LARGE_IMAGE = 16 * 1024**2
+"""Bytes from which a medium isn't waited for by images that could share a run of OpenFace with it."""
 _MOST_STARTS = 5
 """How often a job starts anew because its medium changed, before the host is asked to try later."""
 
@@ -55,17 +57,25 @@ def analyse_blob(services: Services, container: str, name: str) -> None:
         _log.info("Declined %s: %s.", printable(f"{container}/{name}"), reason)
         return
     source = services.account.source(container, name)
-    with _errors_about(source), services.running.job() as job:
-        version = source.look()
-        if version is None or version.is_directory:
-            _log.info("Declined %s: %s.", source, "it marks a directory" if version else "it is gone")
+    with _errors_about(source), services.running.job() as job, services.analyser.expecting() as arrival:
+        try:
+            version = source.look()
+            if version is None or version.is_directory:
+                _log.info("Declined %s: %s.", source, "it marks a directory" if version else "it is gone")
+                return
+            plan = Plan.of(services, source, version)
+        except VersionGone as gone:
+            _log.info("Declined %s: %s.", source, gone)
             return
+        if version.size > _LARGE_IMAGE:
+            arrival.over()
         services.prepare()
-        with services.records.claim(source, _first_record(source, version), job) as claim:
+        first = plan.record(source, attempts=0)
+        with services.records.claim(source, first, job, on_wait=arrival.over) as claim:
             if claim is None:
                 _log.info("%s is being analysed by another invocation, whose own event covers it.", source)
                 return
-            _Job(services, source, claim, job).run()
+            _Job(services, source, claim, job, arrival).run(plan if claim.fresh else None)
 
 
 @contextmanager
@@ -82,55 +92,53 @@ def _errors_about(source: Source) -> Iterator[None]:
         raise InternalFault(f"A fault of this program: {type(error).__name__}: {error}.").about(source) from error
 
 
-def _first_record(source: Source, version: Version) -> Record:
-    return Record(container=source.container, blob=source.name, state=State.RUNNING, source=_described(version))
-
-
-def _described(version: Version) -> dict[str, Any]:
-    return {
-        "etag": version.etag,
-        "bytes": version.size,
-        "content_type": version.content_type,
-        "last_modified": version.last_modified.isoformat(),
-    }
-
-
 class _Job:
     """One claimed medium, in the claim's time."""
 
-    def __init__(self, services: Services, source: Source, claim: Claim, job: Cancellation) -> None:
+    def __init__(self, services: Services, source: Source, claim: Claim, job: Cancellation, arrival: Arrival) -> None:
         self._services = services
         self._source = source
         self._claim = claim
         self._job = job
-        self._record = claim.read() or Record(container=source.container, blob=source.name, state=State.RUNNING)
+        self._arrival = arrival
+        self._record = claim.record or Record(container=source.container, blob=source.name, state=State.RUNNING)
         self._begun = False
         """Whether the record's attempts have this one in them."""
 
-    def run(self) -> None:
+    def run(self, plan: Plan | None) -> None:
+        """Bring the medium to its outcome.
+
+        Arguments:
+            plan: what was planned before the claim, where nobody else can have done anything about it.
+        """
         try:
             with _errors_about(self._source):
-                self._run_on_newest_version()
+                self._run_on_newest_version(plan)
         except JobError as error:
             self._note_failure(error)
             raise
 
-    def _run_on_newest_version(self) -> None:
+    def _run_on_newest_version(self, plan: Plan | None) -> None:
         for _ in range(_MOST_STARTS):
-            version = self._source.look()
-            if version is None:
-                self._update(self._record.withdrawn())
-                _log.info("%s was deleted before it was analysed.", self._source)
-                return
+            fresh = plan is not None
             try:
-                with self._job.part() as work, self._claim.watching(version, work):
-                    self._analyse(version, work)
+                plan = plan or self._plan()
+                if plan is None:
+                    self._update(self._record.withdrawn())
+                    _log.info("%s was deleted before it was analysed.", self._source)
+                    return
+                with self._job.part() as work, self._claim.watching(plan.version, work):
+                    self._analyse(plan, work, fresh=fresh)
+                if self._is_over(plan.version):
+                    return
             except (VersionGone, PublishConflict) as change:
                 _log.info("%s starts anew: %s", self._source, change)
-            else:
-                if self._is_over(version):
-                    return
+            plan = None
         raise SourceChanged(f"It changed {_MOST_STARTS} times while it was analysed.")
+
+    def _plan(self) -> Plan | None:
+        version = self._source.look()
+        return Plan.of(self._services, self._source, version) if version else None
 
     def _is_over(self, version: Version) -> bool:
         """Whether the version that was dealt with is the newest still, with nobody else to see to a newer one.
@@ -145,63 +153,54 @@ class _Job:
         self._claim.resume()
         return False
 
-    def _analyse(self, version: Version, work: Cancellation) -> None:
-        request, rejected = self._read_request(version)
-        fingerprint = self._services.analyser.fingerprint(request)
-        published = self._services.results.published(self._source)
-        if self._already_done(version, fingerprint, published):
-            _log.info("%s is already done: %s.", self._source, self._record.outcome)
-            return
-        self._begin(version, request, fingerprint)
+    def _analyse(self, plan: Plan, work: Cancellation, *, fresh: bool) -> None:
+        published = None
+        if fresh:
+            self._note(self._record.model_copy(update={"attempts": 1}))
+            self._begun = True
+        else:
+            published = self._services.results.published(self._source)
+            if self._already_done(plan, published):
+                _log.info("%s is already done: %s.", self._source, self._record.outcome)
+                return
+            self._begin(plan)
         with self._services.analyser.workspace.folder() as folder:
-            if rejected is not None:
-                analysis = Analysis(verdict=rejected.verdict)
+            if plan.rejected is not None:
+                analysis = Analysis(verdict=plan.rejected.verdict)
             else:
-                analysis = self._download_and_analyse(version, request, folder, work)
-            self._check_unchanged(version)
+                analysis = self._download_and_analyse(plan, folder, work)
+            self._check_unchanged(plan.version)
             self._publish(analysis, published)
         self._end(analysis.verdict)
 
-    def _read_request(self, version: Version) -> tuple[Request, Rejected | None]:
-        default = self._services.settings.default_capture
-        try:
-            container_metadata = self._source.container_metadata()
-            return read_request(version.metadata, container_metadata, default_capture=default), None
-        except Rejected as rejected:
-            return Request(capture=default), rejected
-
-    def _already_done(self, version: Version, fingerprint: str, published: Published | None) -> bool:
+    def _already_done(self, plan: Plan, published: Published | None) -> bool:
         record = self._record
-        wanted = (version.etag, fingerprint)
+        wanted = (plan.version.etag, plan.fingerprint)
         known = (record.source.get("etag"), record.settings) == wanted
         ended = known and record.state is State.ENDED
         if published is None or (published.source_etag, published.settings) != wanted:
             return ended and record.outcome is not Outcome.ANALYSED
         if not ended:
             # A job died between the commit and the record's end: only that is left to do.
-            record = record if known else self._new_record(version, fingerprint)
+            record = record if known else plan.record(self._source, attempts=1)
             verdict = Verdict.analysed(Measured(**record.measured))
             self._update(record.judged(verdict).reached(Step.PUBLISHED, csv=self._csv_place()).ended())
         return True
 
-    def _begin(self, version: Version, request: Request, fingerprint: str) -> None:
-        asked = {"capture": request.capture, "au_model": request.au_model}
+    def _begin(self, plan: Plan) -> None:
         before = self._record
-        again = before.source.get("etag") == version.etag and before.settings in ("", fingerprint)
+        again = (before.source.get("etag"), before.settings) == (plan.version.etag, plan.fingerprint)
         attempts = before.attempts + (not self._begun) if again and before.state is not State.ENDED else 1
-        record = self._new_record(version, fingerprint).model_copy(update={"attempts": attempts, "request": asked})
-        self._update(record.reached(Step.CLAIMED))
+        self._update(plan.record(self._source, attempts))
         self._begun = True
-
-    def _new_record(self, version: Version, fingerprint: str) -> Record:
-        return _first_record(self._source, version).model_copy(update={"settings": fingerprint})
 
     def _csv_place(self) -> str:
         results = self._services.results
         return f"{results.container}/{results.name_for(self._source)}"
 
-    def _download_and_analyse(self, version: Version, request: Request, folder: Path, work: Cancellation) -> Analysis:
+    def _download_and_analyse(self, plan: Plan, folder: Path, work: Cancellation) -> Analysis:
         analyser = self._services.analyser
+        version = plan.version
         try:
             analyser.check_size(version.size)
         except Rejected as rejected:
@@ -209,11 +208,28 @@ class _Job:
         upload = folder / "upload"
         with analyser.workspace.room_for(version.size):
             self._source.download(version, upload, work.check)
-        self._record = self._record.reached(Step.DOWNLOADED)
-        return analyser.analyse(upload, request, folder, work, on_inspected=self._note_medium)
+        self._note(self._record.reached(Step.DOWNLOADED))
+        return analyser.analyse(
+            upload,
+            plan.request,
+            folder,
+            work,
+            arrival=self._arrival,
+            on_inspected=self._note_medium,
+            on_progress=self._note_progress,
+        )
 
     def _note_medium(self, medium: Medium) -> None:
-        self._update(self._record.reached(Step.INSPECTED, medium=describe(medium)))
+        self._note(self._record.reached(Step.INSPECTED, medium=describe(medium)))
+
+    def _note_progress(self, share: float) -> None:
+        percent = int(share * 100)
+        self._note(self._record.model_copy(update={"progress": percent}))
+        _log.info("%s: %d percent measured.", self._source, percent)
+
+    def _note(self, record: Record) -> None:
+        self._record = record
+        self._claim.note(record)
 
     def _check_unchanged(self, version: Version) -> None:
         # Metadata that change alter the ETag and raise no event: nobody else would come back for the new version.
@@ -234,8 +250,8 @@ class _Job:
         if analysis.csv is not None:
             results.publish(self._source, analysis.csv, self._provenance(analysis), over=published)
             self._record = self._record.reached(Step.PUBLISHED)
-        elif published is not None:
-            results.withdraw(self._source, published)
+        elif outdated := published or results.published(self._source):
+            results.withdraw(self._source, outdated)
 
     def _provenance(self, analysis: Analysis) -> dict[str, str]:
         return {

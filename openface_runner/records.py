@@ -60,6 +60,8 @@ class Record(BaseModel):
     """What they can do about it."""
     attempts: int = 0
     """Tries at this version of the medium with these settings, the running one included."""
+    progress: int | None = None
+    """Percent of a video's frames that are measured, while it runs."""
     steps: dict[Step, datetime] = {}
     """When each step of the latest attempt was reached, UTC."""
     source: dict[str, Any] = {}
@@ -98,7 +100,7 @@ class Record(BaseModel):
 
     def ended(self) -> Record:
         """The record at its end."""
-        return self.reached(Step.ENDED, state=State.ENDED, error=None)
+        return self.reached(Step.ENDED, state=State.ENDED, progress=None, error=None)
 
     def failed(self, error: BaseException) -> Record:
         """The record after an attempt that reached no outcome."""

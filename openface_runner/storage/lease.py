@@ -15,8 +15,8 @@ from openface_runner.storage.errors import error_code
 
 _log = logging.getLogger(__name__)
 
-_RENEWALS = 3
-"""In the time of one lease."""
+_RENEWALS = 6
+"""In the time of one lease; what is noted of a running job is written with them."""
 _AFTER_FAILURE = 1.0
 """Seconds until a renewal that failed is tried again."""
 IMPATIENT: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 5}

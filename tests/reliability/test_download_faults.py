@@ -13,12 +13,12 @@ from azure.storage.blob import BlobClient, BlobServiceClient, ContentSettings
 from devstack.azurite import Storage
 from openface_runner.outcomes import StorageUnavailable
 from openface_runner.storage import Source, Version, VersionGone, connect
-from openface_runner.storage.transport import DOWNLOAD_RANGE, Patience
+from openface_runner.storage.transport import PART, Patience
 from tests.support.storage_faults import Fault
 from tests.support.storage_proxy import Request, StorageProxy, alter, call, cut_in_response
 
 RANGES = 3
-CONTENT = os.urandom((RANGES - 1) * DOWNLOAD_RANGE + 1000)
+CONTENT = os.urandom((RANGES - 1) * PART + 1000)
 SHORT = Patience(first_wait=0.01, longest_wait=0.05, total=5, read_timeout=2)
 WHOLE = "the download goes on with the same version; the file is whole"
 
@@ -45,7 +45,7 @@ def look(source: Source) -> Version:
 
 def is_range(number: int) -> Callable[[Request], bool]:
     """Matches what asks for one range, from 0."""
-    begin = f"bytes={number * DOWNLOAD_RANGE}-"
+    begin = f"bytes={number * PART}-"
     return lambda request: request.headers.get("x-ms-range", "").startswith(begin)
 
 

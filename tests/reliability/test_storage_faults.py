@@ -33,7 +33,7 @@ from tests.support.storage_proxy import (
     nth,
 )
 
-REQUESTS = 18
+REQUESTS = 13
 """Of one job in an app that has just started, which also makes its two containers."""
 ENDS_WELL = "the job waits a little and goes on: one CSV, byte for byte, and no try lost"
 TRIED_LATER = "the error names the medium and what to do; the next delivery ends well"
@@ -164,7 +164,7 @@ class _Sleepless(RequestsTransport):  # type: ignore[misc]  # shipped without ty
 def test_the_waits_grow_from_half_a_second_and_heed_what_storage_says(proxy: StorageProxy) -> None:
     transport = _Sleepless()
     service = BlobServiceClient.from_connection_string(
-        proxy.connection_string, transport=transport, **Patience().client_options()
+        proxy.connection_string, **{**Patience().client_options(), "transport": transport}
     )
     proxy.when(anything, answer(503, "ServerBusy"), times=6)
     proxy.when(anything, answer(503, "ServerBusy", headers={"Retry-After": "30"}))
