@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import puremagic
-
 from openface_runner.outcomes import Outcome, Rejected
 
 
@@ -141,6 +139,9 @@ _COMMON_UPLOADS = {b"PK\x03\x04": "application/zip", b"%PDF": "application/pdf"}
 
 
 def _rejection_of_unknown(path: Path) -> Rejected:
+    # Only now: the app's start can do without it.
+    import puremagic
+
     with path.open("rb") as file:
         common = _COMMON_UPLOADS.get(file.read(4))
     if common:

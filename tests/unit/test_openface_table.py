@@ -1,9 +1,15 @@
+"""OpenFace's CSV, whole and damaged in all ways."""
+
 from __future__ import annotations
 
+import csv
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from openface_runner.openface.table import DamagedTable, read
 from tests.support.samples import RECORDINGS
@@ -65,3 +71,56 @@ def test_au_classes_with_one_decimal_mark_an_unfinished_video(tmp_path: Path) ->
     assert read(RECORDINGS / "video-face/outputs/out/face.csv").postprocessed
     path.write_text(cell(1, "AU12_c", "1.0"))
     assert not read(path).postprocessed
+
+
+@pytest.mark.parametrize("odd", ["1_0", "1\r2", "[1]", "true", "0x1", '"1"'])
+def test_what_other_readers_take_for_a_number_is_none(tmp_path: Path, odd: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(cell(4, "gaze_0_x", odd), newline="")
+    with pytest.raises(DamagedTable, match=r"line 5 holds something that isn't a number"):
+        read(path)
+
+
+CELLS = st.one_of(
+    st.floats(allow_nan=True, allow_infinity=True).map(repr),
+    st.integers(-(10**30), 10**30).map(str),
+    st.decimals(allow_nan=False, allow_infinity=False, places=3).map(str),
+    st.sampled_from(
+        ["", " ", "-", "+1", ".5", "1.", "007", "1e5", "1E-05", "nan", "-nan", "inf", "1e999", " 1 ", "1_0"]
+    ),
+    st.text("0123456789.+-eE, ", max_size=6),
+)
+
+
+def is_whole(content: str) -> bool:
+    """Cell by cell: three numbers a row, frames in order, finite where there is a face."""
+    for number, row in enumerate(list(csv.reader(content.splitlines()))[1:], start=1):
+        try:
+            values = [float(cell) for cell in row if "_" not in cell]
+        except ValueError:
+            return False
+        if len(row) != 3 or len(values) != 3 or values[0] != number:
+            return False
+        if values[1] == 1 and not all(map(math.isfinite, values)):
+            return False
+    return True
+
+
+@settings(max_examples=500, deadline=None, derandomize=True, database=None)
+@given(rows=st.lists(st.tuples(st.sampled_from(["0", "1", "1.0", "0.00"]), CELLS), min_size=1, max_size=4))
+@example(rows=[("1", "1e999")])
+@example(rows=[("0", "-nan"), ("1", "2.5")])
+def test_the_fast_reader_takes_what_a_plain_one_takes(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
+) -> None:
+    lines = [f"{number},{success},{value}\n" for number, (success, value) in enumerate(rows, start=1)]
+    content = "frame,success,gaze_0_x\n" + "".join(lines)
+    path = tmp_path_factory.getbasetemp() / "table.csv"
+    path.write_text(content)
+    try:
+        table = read(path)
+    except DamagedTable:
+        assert not is_whole(content)
+    else:
+        assert is_whole(content)
+        assert table.rows == len(rows)
