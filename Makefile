@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3.13 "$$HOME"/.pyenv/versions/3.13.*/bin/p
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup setup-worker demo test soak up lint format docs clean
+.PHONY: setup setup-worker demo test soak bench up lint format docs clean
 
 setup: .venv/python.stamp .venv/standin.stamp devstack/node_modules/.stamp
 
@@ -26,6 +26,10 @@ soak: setup
 	@mkdir -p .devstack
 	LONG=true FAULT_REPORT=.devstack/faults.json $(BIN)/python -m pytest -m fault || { echo "make: a fault was lost; see above."; exit 1; }
 	$(BIN)/python -m tests.support.reliability_page .devstack/faults.json
+
+# What the app costs beyond OpenFace (some ten minutes), and the tables of docs/performance.md from it.
+bench: setup
+	$(BIN)/python -m benchmarks
 
 up: setup
 	$(BIN)/python -m devstack up

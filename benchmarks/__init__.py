@@ -1,0 +1,1 @@
+"""What the app costs beyond OpenFace: ``make bench``; results in docs/performance.md."""
