@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -66,3 +67,11 @@ def write_app(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture
+def pid_pipe(tmp_path: Path) -> Path:
+    """A pipe through which a program tells its process id; to read it is to wait for it."""
+    path = tmp_path / "pids"
+    os.mkfifo(path)
+    return path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import uuid
@@ -19,6 +18,7 @@ from azure.storage.blob import BlobClient, BlobServiceClient
 from devstack.azurite import Storage
 from devstack.stack import REPOSITORY
 from tests.support import worker_python
+from tests.support.bench import FACE
 from tests.support.fake_openface import GOOD_IMAGE, GOOD_VIDEO, install, only_on_samples
 from tests.support.missing import skip_or_fail
 from tests.support.process_ends import ends
@@ -50,10 +50,10 @@ class Account:
     def __init__(self, service: BlobServiceClient) -> None:
         self._service = service
 
-    def upload(self, name: str, container: str | None = None) -> BlobClient:
+    def upload(self, name: str, container: str | None = None, content: bytes = FACE) -> BlobClient:
         """Upload a picture of a face, into a new container named by a UUID unless one is named."""
         client = self._service.create_container(container or str(uuid.uuid4()))
-        return client.upload_blob(name, sample("face.jpg").read_bytes())
+        return client.upload_blob(name, content)
 
     def written_for(self, medium: BlobClient) -> dict[str, bytes]:
         """What the app has written for a medium's container, results and records, by container and name."""
@@ -102,9 +102,13 @@ def start_worker(python: Path, storage: Storage, tmp_path: Path) -> StartWorker:
     return start
 
 
-def openface(folder: Path, on_media: str = GOOD_IMAGE) -> Path:
+def openface(folder: Path, on_media: str = GOOD_IMAGE, on_clips: str = GOOD_VIDEO) -> Path:
     """An OpenFace that works, but for what it does with media that aren't its own samples."""
-    return install(folder / "bin", image=only_on_samples(GOOD_IMAGE, otherwise=on_media), video=GOOD_VIDEO)
+    image, video = (
+        only_on_samples(good, otherwise=otherwise)
+        for good, otherwise in ((GOOD_IMAGE, on_media), (GOOD_VIDEO, on_clips))
+    )
+    return install(folder / "bin", image=image, video=video)
 
 
 def test_the_worker_finds_the_function_and_binds_it_to_every_containers_events(
@@ -149,27 +153,26 @@ def test_a_job_that_fails_tells_the_host_why(start_worker: StartWorker, account:
 
 
 def test_several_invocations_run_at_once(start_worker: StartWorker, account: Account, tmp_path: Path) -> None:
-    media = [account.upload(f"{i}.jpg") for i in range(AT_ONCE)]
+    # Clips, since pictures would share one run of OpenFace.
+    media = [account.upload(f"{i}.mp4", content=sample("face.mp4").read_bytes()) for i in range(AT_ONCE)]
     started = tmp_path / "started"
     started.mkdir()
     # Each waits for all the others: were they run one after the other, none would ever end.
     wait = f'touch "{started}/$$"; until [ "$(ls "{started}" | wc -l)" -eq {AT_ONCE} ]; do sleep 0.05; done\n'
-    with start_worker(openface(tmp_path, on_media=wait + GOOD_IMAGE)) as worker:
+    with start_worker(openface(tmp_path, on_clips=wait + GOOD_VIDEO)) as worker:
         answers = worker.invoke(FUNCTION, *media)
         assert [answer for answer in answers if not answer.succeeded] == []
     assert [medium for medium in media if set(account.written_for(medium)) != set(names_of(medium))] == []
 
 
 def test_a_worker_that_is_stopped_ends_its_openface_and_tells_the_host(
-    start_worker: StartWorker, account: Account, tmp_path: Path
+    start_worker: StartWorker, account: Account, tmp_path: Path, pid_pipe: Path
 ) -> None:
     medium = account.upload("face.jpg")
-    pids = tmp_path / "pids"
-    os.mkfifo(pids)
-    hanging = openface(tmp_path, on_media=f'echo $$ > "{pids}"; exec sleep 1000')
+    hanging = openface(tmp_path, on_media=f'echo $$ > "{pid_pipe}"; exec sleep 1000')
     with start_worker(hanging) as worker, ThreadPoolExecutor(1) as pool:
         answering = pool.submit(worker.invoke, FUNCTION, medium)
-        pid = int(pids.read_text())
+        pid = int(pid_pipe.read_text())
         code = worker.stop()
         (answer,) = answering.result()
     assert code == -signal.SIGTERM

@@ -122,13 +122,6 @@ def test_whatever_step_a_process_is_killed_at_the_next_delivery_ends_in_the_same
     record_property(FAULTS, len(points))
 
 
-@pytest.fixture
-def pid_pipe(tmp_path: Path) -> Path:
-    path = tmp_path / "pids"
-    os.mkfifo(path)
-    return path
-
-
 @pytest.mark.fault(
     "the app's process is killed (-9) while OpenFace runs", "OpenFace ends, too; the next delivery ends it"
 )

@@ -183,7 +183,8 @@ def check_each_medium(soak: Soak) -> None:
             continue
         assert (record.state, record.outcome) == (State.ENDED, medium.outcome), (medium, record)
         assert record.source["etag"] == soak.newest_etag(medium), medium
-        assert record.attempts == (2 if medium.kind is Kind.KILLED else 1), (medium, record)
+        # Killed in company, an image is repeated within its try; killed alone, in another one.
+        assert record.attempts == 1 or (medium.kind, record.attempts) == (Kind.KILLED, 2), (medium, record)
         assert result.exists() == (medium.outcome is Outcome.ANALYSED), medium
         if medium.outcome is Outcome.ANALYSED:
             assert result.download_blob().readall() == EXPECTED, medium

@@ -1,8 +1,7 @@
-"""Fixtures of the unit tests: images, and a pipe for process ids."""
+"""Fixtures of the tests about images."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -25,11 +24,3 @@ def folder(tmp_path: Path, picture: Image.Image) -> Folder:
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[ImageFile]:
     return small_image_files(tmp_path_factory.mktemp("images"))
-
-
-@pytest.fixture
-def pid_pipe(tmp_path: Path) -> Path:
-    """A pipe through which a program tells its process id; to read it is to wait for it."""
-    path = tmp_path / "pids"
-    os.mkfifo(path)
-    return path
