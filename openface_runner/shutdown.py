@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -21,6 +22,8 @@ PATIENCE = 8.0
 """Seconds that jobs have to end in; ``docker stop`` waits 10 before it kills."""
 _REPORTING = 0.5
 """Seconds for the worker to tell the host how the jobs ended; no event says when it has."""
+_AGAIN = 1.0
+"""Seconds until the process is told again to end, when it hasn't noticed."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _SHELL_SIGNAL_BASE = 128
 
@@ -75,52 +78,74 @@ class RunningJobs:
 def stop_on_signals(jobs: RunningJobs, patience: float = PATIENCE) -> None:
     """At SIGTERM and SIGINT, stop the jobs first, and then do what the process would have done without this.
 
-    Only the main thread may set signal handlers; called from another one, this only logs that it can't.
+    Only the main thread may set signal handlers; called from another one, this only logs that it can't. A signal that
+    the process ignores stays ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         _log.warning("Not on the main thread, so SIGTERM ends the jobs at once: their next delivery cleans up.")
         return
-    for number in _SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            _StopFirst(jobs, number, patience).install()
+    handled = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    if handled:
+        _StopFirst(jobs, patience).install(handled)
 
 
 class _StopFirst:
-    def __init__(self, jobs: RunningJobs, number: signal.Signals, patience: float) -> None:
-        self._jobs = jobs
-        self._number = number
-        self._patience = patience
-        self._before: Any = signal.getsignal(number)
-        self._begun = False
-        self._done = threading.Event()
+    """Stops the jobs from a thread of its own, which learns of a signal through a pipe.
 
-    def install(self) -> None:
-        signal.signal(self._number, self._handle)
+    Python runs a signal's handler when the main thread gets to it. That may be at the end of whatever it does, for a
+    signal that comes just before it begins to wait isn't noticed by the wait; so the interpreter is asked to write to
+    the pipe at once (``signal.set_wakeup_fd``). An event loop that has asked for this first is woken instead.
+    """
+
+    def __init__(self, jobs: RunningJobs, patience: float) -> None:
+        self._jobs = jobs
+        self._patience = patience
+        self._before: dict[int, Any] = {}
+        self._told, self._tell = os.pipe()
+        os.set_blocking(self._tell, False)
+        self._done = False
+        self._going_on = False
+
+    def install(self, numbers: list[signal.Signals]) -> None:
+        self._before = {number: signal.signal(number, self._handle) for number in numbers}
+        other = signal.set_wakeup_fd(self._tell, warn_on_full_buffer=False)
+        if other != -1:
+            signal.set_wakeup_fd(other)
+        threading.Thread(target=self._listen, name="shutdown", daemon=True).start()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self._done.is_set():
+        # Nothing here may take a lock: the main thread may be holding it.
+        if self._done:
+            self._going_on = True
             self._go_on(number, frame)
-        elif not self._begun:
-            self._begun = True
-            # In a thread: this one may be the worker's event loop, which still has the ends of the jobs to report.
-            threading.Thread(target=self._stop, name="shutdown", daemon=True).start()
+        else:
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._tell, bytes([number]))
 
-    def _stop(self) -> None:
+    def _listen(self) -> None:
+        while (number := os.read(self._told, 1)[0]) not in self._before:
+            pass  # Another signal, of somebody else's.
+        self._stop(signal.Signals(number))
+        self._done = True
+        # A signal handler can only be set on the main thread, so that thread is called once more.
+        while not self._going_on:
+            os.kill(os.getpid(), number)
+            time.sleep(_AGAIN)
+
+    def _stop(self, number: signal.Signals) -> None:
         running = len(self._jobs)
-        _log.warning("%s: stopping; %d running jobs go back to the queue.", self._number.name, running)
+        _log.warning("%s: stopping; %d running jobs go back to the queue.", number.name, running)
         if not self._jobs.stop(self._patience):
             _log.error("Not all jobs ended within %g s. Their next delivery cleans up after them.", self._patience)
         if running:
             time.sleep(_REPORTING)
-        # A signal handler can only be set on the main thread, so that thread is called once more.
-        self._done.set()
-        os.kill(os.getpid(), self._number)
 
     def _go_on(self, number: int, frame: FrameType | None) -> None:
-        if callable(self._before):
-            self._before(number, frame)
+        before = self._before[number]
+        if callable(before):
+            before(number, frame)
             return
-        if self._before is None:
+        if before is None:
             os._exit(_SHELL_SIGNAL_BASE + number)
-        signal.signal(number, self._before)
+        signal.signal(number, before)
         os.kill(os.getpid(), number)

@@ -14,7 +14,7 @@ from openface_runner.outcomes import ShuttingDown
 from openface_runner.shutdown import RunningJobs
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = """
+JOB = """
 import asyncio, signal, sys, threading
 from openface_runner.outcomes import ShuttingDown
 from openface_runner.shutdown import RunningJobs, stop_on_signals
@@ -26,13 +26,17 @@ def work():
             job.wait(1_000_000)
         except ShuttingDown:
             print("called off", flush=True)
-
+"""
+PROGRAM = (
+    JOB
+    + """
 {before}
 jobs = RunningJobs()
 stop_on_signals(jobs, patience={patience})
 threading.Thread(target={target}, daemon=True).start()
 {main}
 """
+)
 
 
 def run(
@@ -78,6 +82,57 @@ asyncio.run(serve())
 """
     code, output = run(signals=[signal.SIGTERM], target="str", main=main)
     assert (code, "called off\nreported\n") == (-signal.SIGTERM, output)
+
+
+def test_a_main_thread_that_does_not_come_to_handle_signals_holds_nothing_up() -> None:
+    """It is in a call that no signal interrupts, as it is for an instant whenever it begins to wait."""
+    before = """
+import hashlib
+# From here on, another thread runs only when this one waits or computes outside of the interpreter.
+sys.setswitchinterval(1_000_000)
+computing = threading.Event()
+
+def work_when_it_computes():
+    computing.wait()
+    work()
+"""
+    main = "computing.set(); hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)"
+    code = PROGRAM.format(before=before, target="work_when_it_computes", patience=60, main=main)
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "working\n"
+        process.send_signal(signal.SIGTERM)
+        try:
+            assert process.stdout.readline() == "called off\n"
+        finally:
+            process.kill()
+
+
+def test_a_signal_that_the_process_ignores_stays_ignored() -> None:
+    before = "signal.signal(signal.SIGINT, signal.SIG_IGN)"
+    assert run(signals=[signal.SIGINT, signal.SIGTERM], before=before) == (-signal.SIGTERM, "called off\n")
+
+
+def test_an_event_loop_that_asked_for_signals_first_keeps_them() -> None:
+    main = """
+async def serve():
+    own = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, own.set)
+    stop_on_signals(jobs)
+    signal.raise_signal(signal.SIGUSR1)
+    await own.wait()
+    await asyncio.to_thread(work)
+    await asyncio.Event().wait()
+
+asyncio.run(serve())
+"""
+    code = f"{JOB}\njobs = RunningJobs()\n{main}"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "working\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == "called off\n"
+    assert process.returncode == -signal.SIGTERM
 
 
 def test_a_handler_of_the_program_itself_is_called_afterwards() -> None:
