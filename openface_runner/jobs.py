@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from openface_runner import job_log
 from openface_runner.analysis import Analysis
 from openface_runner.cancellation import Cancellation
 from openface_runner.media.address import decline_reason, printable
@@ -124,8 +125,7 @@ class _Job:
             try:
                 plan = plan or self._plan()
                 if plan is None:
-                    self._update(self._record.withdrawn())
-                    _log.info("%s was deleted before it was analysed.", self._source)
+                    self._end(self._record.withdrawn())
                     return
                 with self._job.part() as work, self._claim.watching(plan.version, work):
                     self._analyse(plan, work, fresh=fresh)
@@ -171,7 +171,7 @@ class _Job:
                 analysis = self._download_and_analyse(plan, folder, work)
             self._check_unchanged(plan.version)
             self._publish(analysis, published)
-        self._end(analysis.verdict)
+        self._end(self._record.ended())
 
     def _already_done(self, plan: Plan, published: Published | None) -> bool:
         record = self._record
@@ -184,7 +184,7 @@ class _Job:
             # A job died between the commit and the record's end: only that is left to do.
             record = record if known else plan.record(self._source, attempts=1)
             verdict = Verdict.analysed(Measured(**record.measured))
-            self._update(record.judged(verdict).reached(Step.PUBLISHED, csv=self._csv_place()).ended())
+            self._end(record.judged(verdict).reached(Step.PUBLISHED, csv=self._csv_place()).ended())
         return True
 
     def _begin(self, plan: Plan) -> None:
@@ -263,17 +263,16 @@ class _Job:
             "engine": str(self._services.analyser.engine),
         }
 
-    def _end(self, verdict: Verdict) -> None:
-        self._update(self._record.ended())
-        # The portal shows these invocations as green, so the log line must not be.
-        level = logging.INFO if verdict.outcome.is_good else logging.ERROR
-        _log.log(level, "%s: %s. %s", self._source, verdict.outcome, verdict.message)
+    def _end(self, record: Record) -> None:
+        self._update(record)
+        job_log.write(self._record)
 
     def _note_failure(self, error: JobError) -> None:
-        _log.error("No outcome yet: %s: %s", type(error).__name__, error)
         attempts = self._record.attempts + (not self._begun)
+        record = self._record.model_copy(update={"attempts": attempts}).failed(error)
+        job_log.write(record)
         try:
-            self._update(self._record.model_copy(update={"attempts": attempts}).failed(error))
+            self._update(record)
         except JobError as second:
             # The first error is the one that matters; it is on its way to the host.
             _log.warning("The record of %s could not be written either: %s", self._source, second)

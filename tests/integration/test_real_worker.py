@@ -133,6 +133,8 @@ def test_an_uploaded_face_becomes_a_csv(start_worker: StartWorker, account: Acco
     with start_worker(openface(tmp_path)) as worker:
         (answer,) = worker.invoke(FUNCTION, medium)
         assert answer.succeeded, answer.stack_trace
+    (line,) = (json.loads(text) for text in worker.output.splitlines() if text.startswith('{"event":"job"'))
+    assert (line["blob"], line["outcome"]) == (medium.blob_name, "analysed")
     result, record = names_of(medium)
     written = account.written_for(medium)
     assert set(written) == {result, record}
