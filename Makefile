@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3.13 "$$HOME"/.pyenv/versions/3.13.*/bin/p
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup setup-worker demo test soak bench up lint format docs clean
+.PHONY: setup setup-worker demo test soak bench up lint format lock docs clean
 
 setup: .venv/python.stamp .venv/standin.stamp devstack/node_modules/.stamp
 
@@ -46,6 +46,12 @@ docs: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# requirements.lock, which the image is built from: all packages of the run time with their hashes, for every Python that is
+# supported. Versions in it stay as long as they fit; delete the file first to take the newest of what isn't pinned.
+lock: setup
+	$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --custom-compile-command "make lock" --output-file requirements.lock requirements.txt
 
 clean:
 	rm -rf .venv .venv-worker .devstack devstack/node_modules demo-results .mypy_cache .pytest_cache .ruff_cache
