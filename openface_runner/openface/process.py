@@ -182,7 +182,9 @@ def _limit(pid: int, limits: ProcessLimits) -> None:
             _, most = resource.prlimit(pid, resource.RLIMIT_CPU)
             soft = limits.cpu if most == resource.RLIM_INFINITY else min(limits.cpu, most)
             resource.prlimit(pid, resource.RLIMIT_CPU, (soft, most))
-            Path(f"/proc/{pid}/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
+            # What has ended and isn't reaped yet is root's, in /proc.
+            with contextlib.suppress(PermissionError):
+                Path(f"/proc/{pid}/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
 
 
 def _kill(group: int) -> None:
