@@ -43,7 +43,7 @@ def build(
     ``-verbose`` is never passed: without a display the programs abort. ``-f`` must not be the last word: OpenFace
     reads past the end of its arguments.
     """
-    argv = [str(installation.programs[program])]
+    argv = [*installation.loader, str(installation.programs[program])]
     for path in inputs:
         argv += ["-f", str(path)]
     argv += ["-out_dir", str(out_dir)]

@@ -44,6 +44,9 @@ _AU_MODELS = (
     "AU_predictors/main_dynamic_svms.txt",
     "AU_predictors/AU_all_best.txt",
 )
+_OWN_LIBRARIES = Path("../lib")
+_OWN_LOADER = "ld.so"
+"""In the folder of a copy's own libraries: the dynamic loader of the system that OpenFace was built on."""
 _ENGINE_FILE = "engine.json"
 """A program that imitates OpenFace says so in this file next to it; OpenFace itself has none."""
 
@@ -73,6 +76,11 @@ class Installation:
     programs: Mapping[Program, Path]
     model: Path | None
     engine: Engine
+    loader: tuple[str, ...] = ()
+    """The words that start a program: its own loader and libraries, for a copy that carries its own system.
+
+    Where OpenFace was built long before the system that runs it, the two must not mix: see ``docs/image.md``.
+    """
 
 
 def find(bin_dir: Path | None, model: Path | None, *, allow_standin: bool) -> Installation:
@@ -98,7 +106,12 @@ def find(bin_dir: Path | None, model: Path | None, *, allow_standin: bool) -> In
     if findings:
         raise BrokenInstallation(f"The OpenFace installation in {place} can't be used:", findings)
     programs = {program: place / program for program in Program}
-    return Installation(programs=programs, model=model and model.resolve(), engine=engine or _openface(programs))
+    return Installation(
+        programs=programs,
+        model=model and model.resolve(),
+        engine=engine or _openface(programs),
+        loader=_own_loader(place),
+    )
 
 
 def _place(bin_dir: Path | None) -> Path:
@@ -122,6 +135,13 @@ def _real_folder(folder: Path) -> Path:
     # OpenFace looks for its models beside argv[0]: started through a symbolic link it doesn't find them.
     program = folder / Program.IMAGE
     return program.resolve().parent if program.exists() else folder.resolve()
+
+
+def _own_loader(place: Path) -> tuple[str, ...]:
+    libraries = (place / _OWN_LIBRARIES).resolve()
+    loader = libraries / _OWN_LOADER
+    # argv[0] stays the program's own path, beside which OpenFace looks for its models.
+    return (str(loader), "--library-path", str(libraries)) if loader.exists() else ()
 
 
 def _missing_programs(place: Path) -> Iterator[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from openface_runner.openface.command import Options, build
@@ -22,6 +23,12 @@ def test_everything_for_the_csv_and_nothing_else_is_asked_for_by_default() -> No
         *("-f", "/job/medium.jpg", "-out_dir", "/job/out"),
         *("-2Dfp", "-3Dfp", "-pdmparams", "-pose", "-aus", "-gaze"),
     ]
+
+
+def test_a_copy_with_its_own_system_is_started_by_its_own_loader_and_keeps_its_own_name() -> None:
+    loader = ("/opt/openface/lib/ld.so", "--library-path", "/opt/openface/lib")
+    argv = build(replace(installation(), loader=loader), Program.VIDEO, [Path("/job/medium.mp4")], OUT, Options())
+    assert argv[:5] == [*loader, "/opt/openface/bin/FeatureExtraction", "-f"]
 
 
 def test_several_images_share_one_run() -> None:

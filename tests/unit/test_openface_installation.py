@@ -32,6 +32,16 @@ def test_a_whole_installation_is_openface_and_versioned_by_its_bytes(tmp_path: P
     assert other.engine.version != found.engine.version
 
 
+def test_a_copy_that_carries_its_own_system_has_its_own_loader(tmp_path: Path) -> None:
+    place = install(tmp_path / "bin")
+    assert find(place, None, allow_standin=False).loader == ()
+    libraries = tmp_path / "lib"
+    libraries.mkdir()
+    (libraries / "ld.so").touch()
+    found = find(place, None, allow_standin=False)
+    assert found.loader == (str(libraries / "ld.so"), "--library-path", str(libraries))
+
+
 def test_path_comes_before_the_known_places(tmp_path: Path) -> None:
     install(tmp_path / "known" / "bin")
     assert find(None, None, allow_standin=False).programs[Program.IMAGE].parent == tmp_path / "known" / "bin"
