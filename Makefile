@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3.13 "$$HOME"/.pyenv/versions/3.13.*/bin/p
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup setup-worker demo test soak bench up lint format lock docs clean
+.PHONY: setup setup-worker demo test image-test soak bench up lint format lock docs clean
 
 setup: .venv/python.stamp .venv/standin.stamp devstack/node_modules/.stamp
 
@@ -20,6 +20,10 @@ test: setup setup-worker
 	@# Both Pythons are covered: the unit suite runs on the worker's, too, where that is another one.
 	@test ! -e .venv-worker/python.stamp || .venv-worker/bin/python -m pytest tests/unit
 	$(BIN)/python -m pytest
+
+# The container image, built and run on stand-ins for its two base images. Needs root, buildah and mmdebstrap (Debian).
+image-test: setup
+	IMAGE_TESTS=true $(BIN)/python -m pytest tests/image
 
 # All that is injected, in its long forms (some twelve minutes), and the tables of docs/reliability.md from it.
 soak: setup

@@ -131,14 +131,19 @@ async def _serve(channel: socket.socket, app_dir: str) -> None:
     library.stop_threadpool_executor()
 
 
-def main(channel: int, app_dir: str) -> None:
-    """Run until the other side closes the channel, an inherited socket's file descriptor."""
-    os.set_inheritable(channel, False)
+def main(channel: str, app_dir: str) -> None:
+    """Run until the other side closes the channel: an inherited socket's number, or the path of one that listens."""
+    if channel.isdecimal():
+        os.set_inheritable(int(channel), False)
+        connection = socket.socket(fileno=int(channel))
+    else:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(channel)
     sys.path.insert(0, app_dir)
     # The worker hands on a log record's message and nothing else of it.
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    asyncio.run(_serve(socket.socket(fileno=channel), app_dir))
+    asyncio.run(_serve(connection, app_dir))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(sys.argv[1], sys.argv[2])

@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,31 +60,49 @@ class RealWorker:
             settings: the app settings. Nothing else but PATH and HOME is in the worker's environment.
             state_dir: an existing folder for what the worker prints and for its home.
         """
-        output = state_dir / "worker.log"
         ours, theirs = socket.socketpair()
-        with closing(ours), ours.makefile("r", encoding="utf-8") as lines, output.open("wb") as log:
-            with theirs:
-                # -P: only the app's own folder, not the driver's, is on the path of the app.
-                process = subprocess.Popen(
-                    [python, "-P", _DRIVER, str(theirs.fileno()), app_dir],
-                    cwd=app_dir,
-                    env={"PATH": os.environ["PATH"], "HOME": str(state_dir), **settings},
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=[theirs.fileno()],
-                    start_new_session=True,
-                )
-            try:
-                ours.settimeout(_ANSWER_SECONDS)
-                worker = cls(process, ours, lines, output)
+        with theirs, closing(ours), (state_dir / "worker.log").open("wb") as log:
+            # -P: only the app's own folder, not the driver's, is on the path of the app.
+            process = subprocess.Popen(
+                [python, "-P", _DRIVER, str(theirs.fileno()), app_dir],
+                cwd=app_dir,
+                env={"PATH": os.environ["PATH"], "HOME": str(state_dir), **settings},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+            theirs.close()
+            with _ended_at_last(process), cls._talking(process, ours, state_dir) as worker:
                 yield worker
-                if not worker._stopped:
-                    ours.shutdown(socket.SHUT_WR)
-                    assert process.wait(_STOP_SECONDS) == 0, worker.output
-            finally:
-                processes.kill_leftovers(process.pid)
-                process.wait()
+
+    @classmethod
+    @contextmanager
+    def calling_at(cls, door: socket.socket, words: Sequence[str], state_dir: Path) -> Iterator[RealWorker]:
+        """As `running`, with a worker that is started somewhere else, by these words, and connects to a socket.
+
+        Arguments:
+            door: listens.
+            words: a command that ends when the worker does.
+        """
+        with (state_dir / "worker.log").open("wb") as log:
+            process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            with _ended_at_last(process):
+                door.settimeout(_ANSWER_SECONDS)
+                with closing(door.accept()[0]) as ours, cls._talking(process, ours, state_dir) as worker:
+                    yield worker
+
+    @classmethod
+    @contextmanager
+    def _talking(cls, process: subprocess.Popen[bytes], ours: socket.socket, state_dir: Path) -> Iterator[RealWorker]:
+        ours.settimeout(_ANSWER_SECONDS)
+        with ours.makefile("r", encoding="utf-8") as lines:
+            worker = cls(process, ours, lines, state_dir / "worker.log")
+            yield worker
+            if not worker._stopped:
+                ours.shutdown(socket.SHUT_WR)
+                assert process.wait(_STOP_SECONDS) == 0, worker.output
 
     @property
     def output(self) -> str:
@@ -144,3 +162,12 @@ def _event(trigger: dict[str, Any], blob: BlobClient) -> dict[str, Any]:
             "Metadata": ("json", json.dumps(properties.metadata)),
         },
     }
+
+
+@contextmanager
+def _ended_at_last(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        processes.kill_leftovers(process.pid)
+        process.wait()
