@@ -63,7 +63,7 @@ def _run(parsed: argparse.Namespace) -> int:
         case "storage":
             work = commands.storage(place)
         case "events":
-            work = commands.events(place, functions=parsed.function)
+            work = commands.events(place, functions=parsed.function, access_log=parsed.access_log, keys=parsed.keys)
         case _:
             work = commands.functions_host(place, openface=commands.chosen_openface(place))
     with contextlib.suppress(asyncio.CancelledError):
@@ -113,6 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_parser("storage", parents=[where], help="Azurite alone")
     events = command.add_parser("events", parents=[where], help="Event Grid alone, for example beside `func start`")
     events.add_argument("--function", action="append", default=[], help="whom to tell; the host is asked otherwise")
+    events.add_argument("--access-log", type=Path, help="where that Azurite's output goes; a file in the state folder")
+    events.add_argument("--keys", type=Path, help="the host's file of keys, for a host in a container")
     command.add_parser("host", parents=[where], help="the Functions host alone")
     openface = command.add_parser("openface", help="say which OpenFace a laptop uses, as settings")
     openface.add_argument("--state-dir", type=Path, default=STATE_DIR, help="where a stand-in would be put; .devstack")

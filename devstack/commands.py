@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from devstack import core_tools, stack
+from devstack import core_tools, host_keys, stack
 from devstack.azurite import Storage
 from devstack.errors import NoOpenFace
 from devstack.event_grid import Bookmark, EventGrid
@@ -78,16 +78,23 @@ async def storage(place: Place) -> None:
         await emulator.run()
 
 
-async def events(place: Place, *, functions: list[str]) -> None:
+async def events(place: Place, *, functions: list[str], access_log: Path | None, keys: Path | None) -> None:
     """Run Event Grid beside a storage and a Functions host that run elsewhere on this machine; waits for the latter.
 
-    `functions` names those to tell; with none, the host is asked for them.
+    Arguments:
+        place: where they are.
+        functions: those to tell; with none, the host is asked for them.
+        access_log: where that storage writes its access log; None for the place's own.
+        keys: the host's file of keys, where it asks for one.
+
+    Raises KeysUnreadable when that file holds no key for the webhook.
     """
-    account = Storage(ports=place.ports, access_log=place.layout.access_log)
+    key = host_keys.webhook_key(keys) if keys else ""
+    account = Storage(ports=place.ports, access_log=access_log or place.layout.access_log)
     own = stack.own_containers({**app_settings.local(place.app_dir), **os.environ})
     async with EventGrid(storage=account, bookmark=Bookmark(place.layout.bookmark), leave_out=own) as grid:
         url = place.ports.host_url
-        await patiently(lambda: stack.subscribe(grid, url, functions), seconds=CORE_TOOLS_SECONDS)
+        await patiently(lambda: stack.subscribe(grid, url, functions, key=key), seconds=CORE_TOOLS_SECONDS)
         await grid.run()
 
 

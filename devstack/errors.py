@@ -6,6 +6,7 @@ DevstackError
 ├── PortInUse               something else listens where the Functions host should
 ├── FunctionAppError        the function app, or its settings, can't be loaded
 ├── SubscriptionRefused     the webhook didn't pass Event Grid's validation
+├── KeysUnreadable          the host's file of keys holds none for its webhook
 ├── NoOpenFace              no OpenFace can be used, and no stand-in either
 └── PartEnded               a part that should run for ever ended
 """
@@ -35,6 +36,10 @@ class FunctionAppError(DevstackError):
 
 class SubscriptionRefused(DevstackError):
     """The webhook answered Event Grid's validation with something else than the validation code."""
+
+
+class KeysUnreadable(DevstackError):
+    """The file that should hold the Functions host's keys doesn't."""
 
 
 class NoOpenFace(DevstackError):

@@ -172,10 +172,13 @@ def storage_in(layout: Layout, ports: Ports, *, keep: bool) -> AbstractAsyncCont
     return azurite.running(ports=ports, access_log=layout.access_log, location=layout.blobs if keep else None)
 
 
-async def subscribe(grid: EventGrid, host_url: str, functions: Sequence[str] = ()) -> None:
-    """Let Event Grid tell these functions of a host; with none, those that the host says want it."""
+async def subscribe(grid: EventGrid, host_url: str, functions: Sequence[str] = (), *, key: str = "") -> None:
+    """Let Event Grid tell these functions of a host; with none, those that the host says want it.
+
+    `key` is that of the host's webhook, where it asks for one.
+    """
     names = functions or await blob_functions_of(host_url)
-    await grid.subscribe([webhook_url(host_url, name) for name in names])
+    await grid.subscribe([webhook_url(host_url, name, key=key) for name in names])
     _log.info("Event Grid tells %s of every blob that is written.", ", ".join(names))
 
 

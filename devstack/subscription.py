@@ -100,9 +100,13 @@ class Subscription:
         )
 
 
-def webhook_url(host_url: str, function: str) -> str:
-    """The blobs extension's webhook for a function, named without "Host.Functions."."""
-    return f"{host_url}{ROUTE}?functionName=Host.Functions.{quote(function)}"
+def webhook_url(host_url: str, function: str, *, key: str = "") -> str:
+    """The blobs extension's webhook for a function, named without "Host.Functions.".
+
+    `key` is the host's system key for that extension: a host in a container or in Azure asks for it.
+    """
+    url = f"{host_url}{ROUTE}?functionName=Host.Functions.{quote(function)}"
+    return f"{url}&code={quote(key, safe='')}" if key else url
 
 
 async def patiently(work: Callable[[], Awaitable[None]], *, seconds: float) -> None:
