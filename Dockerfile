@@ -81,5 +81,5 @@ RUN PYTHONPATH=.python_packages/lib/site-packages python3 -m openface_runner doc
 EXPOSE 8080
 # The start takes a while: the app proves OpenFace before it takes work.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
-  CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/', timeout=4)"]
+  CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/admin/host/ping', timeout=4)"]
 # The base image's own start script goes on being the command.

@@ -151,7 +151,7 @@ def test_it_runs_as_an_ordinary_user_who_can_write_where_the_host_does(builder: 
     assert configuration["User"] == USER
     assert set(configuration["ExposedPorts"]) >= {"8080/tcp"}
     assert configuration["Cmd"] == ["/opt/startup/start_nonappservice.sh"]
-    assert "127.0.0.1:8080" in " ".join(configuration["Healthcheck"]["Test"])
+    assert "127.0.0.1:8080/admin/host/ping" in " ".join(configuration["Healthcheck"]["Test"])
     assert configuration["Labels"]["org.opencontainers.image.title"] == "OpenFace Runner"
 
 
