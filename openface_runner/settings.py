@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from openface_runner import cores
 from openface_runner.media.address import is_media_container
+from openface_runner.openface.columns import ColumnGroup
 
 
 class Capture(StrEnum):
@@ -24,17 +25,6 @@ class Capture(StrEnum):
 
     POSED = "posed"
     WILD = "wild"
-
-
-class ColumnGroup(StrEnum):
-    """A group of CSV columns that OpenFace writes on request."""
-
-    GAZE = "gaze"
-    POSE = "pose"
-    LANDMARKS_2D = "landmarks_2d"
-    LANDMARKS_3D = "landmarks_3d"
-    SHAPE = "shape"
-    ACTION_UNITS = "action_units"
 
 
 class SettingsError(ValueError):

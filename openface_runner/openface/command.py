@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from openface_runner.openface.columns import ColumnGroup
 from openface_runner.openface.installation import Installation, Program
-from openface_runner.settings import ColumnGroup
 
 _FLAGS = {
     ColumnGroup.LANDMARKS_2D: "-2Dfp",

@@ -26,7 +26,7 @@ from openface_runner.openface.verification import (
     judge_video,
 )
 from openface_runner.outcomes import JobError, Rejected, Verdict
-from openface_runner.settings import ColumnGroup
+from openface_runner.openface.columns import ColumnGroup
 from tests.support.samples import RECORDINGS, SAMPLES
 
 LIMITS = Limits(max_pixels=50_000_000, max_duration=900)

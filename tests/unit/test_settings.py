@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from openface_runner.settings import Capture, ColumnGroup, Settings, SettingsError
+from openface_runner.openface.columns import ColumnGroup
+from openface_runner.settings import Capture, Settings, SettingsError
 
 VARIABLES = [name.upper() for name in Settings.model_fields]
 
