@@ -39,7 +39,13 @@ class Kind(StrEnum):
 
 
 class ResultsError(ValueError):
-    """A file isn't a whole result of OpenFace; the message says which, why, and what to do."""
+    """A file isn't a whole result of OpenFace; the message says which, why, and what to do, ``reason`` only why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"{path} is not a whole result of OpenFace: {reason}. Measure the medium again, or take another file."
+        )
+        self.reason = reason
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -141,10 +147,10 @@ def read(
     try:
         table = read_table(path, keep=lambda name: name not in unwanted)
     except DamagedTable as error:
-        raise ResultsError(_advise(path, str(error))) from None
+        raise ResultsError(path, str(error)) from None
     kind = _kind(path, table.columns)
     if kind is Kind.VIDEO and not table.postprocessed:
-        raise ResultsError(_advise(path, "OpenFace stopped before its last step, so its action units are raw"))
+        raise ResultsError(path, "OpenFace stopped before its last step, so its action units are raw")
     found = Results(path=path, kind=kind, rows=table.rows, columns=table.values)
     return _with_face(found) if with_face_only and kind is Kind.VIDEO else found
 
@@ -158,21 +164,8 @@ def _kind(path: Path, names: frozenset[str]) -> Kind:
     for kind, leading in ((Kind.VIDEO, openface_columns.VIDEO_LEADING), (Kind.IMAGE, openface_columns.IMAGE_LEADING)):
         if names.issuperset(leading):
             return kind
-    raise ResultsError(
-        _advise(
-            path,
-            f"it has neither {_listed(openface_columns.VIDEO_LEADING)} (a video) nor "
-            f"{_listed(openface_columns.IMAGE_LEADING)} (an image) among its columns",
-        )
-    )
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)
-
-
-def _advise(path: Path, reason: str) -> str:
-    return f"{path} is not a whole result of OpenFace: {reason}. Measure the medium again, or take another file."
+    video, image = (", ".join(names) for names in (openface_columns.VIDEO_LEADING, openface_columns.IMAGE_LEADING))
+    raise ResultsError(path, f"its columns begin neither with {video} (a video) nor with {image} (an image)")
 
 
 def _with_face(results: Results) -> Results:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from openface_runner.cli import analyse, doctor, replay
+from openface_runner.cli import analyse, doctor, replay, report
 from openface_runner.outcomes import BrokenInstallation
 from openface_runner.settings import SettingsError
 
@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     analyse.add_command(commands)
     doctor.add_command(commands)
     replay.add_command(commands)
+    report.add_command(commands)
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.run(arguments))
