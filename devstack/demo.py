@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import shutil
 import sys
@@ -18,9 +17,10 @@ from devstack.commands import choose_openface
 from devstack.errors import DevstackError
 from devstack.running import Devstack
 from devstack.stack import REPOSITORY, STATE_DIR
-from openface_runner import storage
+from openface_runner import results, storage
 from openface_runner.outcomes import Measured, Outcome
 from openface_runner.records import Record, Step
+from openface_runner.results import ACTION_UNITS, ColumnGroup
 
 _SAMPLES = Path(__file__).parent / "samples"
 _RESULTS = Path("demo-results")
@@ -29,12 +29,7 @@ _TABLE_WIDTH = 140
 """Characters at the most, so that no cell is cut where the output goes into a file."""
 _PATIENCE = 180.0
 """Seconds that a sample may take; a first run on a slow laptop takes some."""
-_SHOWN_AUS = {
-    "AU01_r": "inner brow raiser",
-    "AU06_r": "cheek raiser",
-    "AU12_r": "lip corner puller",
-    "AU25_r": "lips part",
-}
+_SHOWN_AUS = ("AU01", "AU06", "AU12", "AU25")
 _SMILING = "face.jpg"
 _SMILE = 1.0
 """AU12 above this, of 5, is a smile that can be seen; OpenFace measures 3.0 on the sample."""
@@ -145,9 +140,8 @@ def _print_action_units(path: Path | None) -> float:
     """Print a few action units of an image's first face; the value of AU12, 0 when there is no CSV."""
     if path is None:
         return 0.0
-    with path.open(newline="") as file:
-        row = next(csv.DictReader(file, skipinitialspace=True))
+    intensities = results.read(path, [ColumnGroup.ACTION_UNITS]).intensities
     print(f"Action units in {path.name}, intensity from 0 to 5:")
-    for name, meaning in _SHOWN_AUS.items():
-        print(f"  {name.removesuffix('_r')} {meaning:<18} {row[name]}")
-    return float(row["AU12_r"])
+    for code in _SHOWN_AUS:
+        print(f"  {code} {ACTION_UNITS[code]:<18} {intensities[code][0]:.2f}")
+    return intensities["AU12"][0]

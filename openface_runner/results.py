@@ -25,6 +25,8 @@ from openface_runner.openface.table import read as read_table
 
 __all__ = ["ACTION_UNITS", "ColumnGroup", "Kind", "Results", "ResultsError", "read"]
 
+_LEADING = frozenset({"face_id", *openface_columns.VIDEO_LEADING, *openface_columns.IMAGE_LEADING})
+_GROUPED = frozenset(name for group in ColumnGroup for name in openface_columns.of_group(group))
 LANDMARKS = 68
 """Points of a face, in the order of the iBUG 300-W scheme: jaw, brows, nose, eyes, mouth."""
 
@@ -125,25 +127,25 @@ class Results:
 
 
 def read(
-    path: str | PathLike[str], groups: Iterable[ColumnGroup | str] | None = None, *, with_face_only: bool = False
+    path: str | PathLike[str], columns: Iterable[ColumnGroup | str] | None = None, *, with_face_only: bool = False
 ) -> Results:
     """Read a CSV of FaceLandmarkImg or FeatureExtraction, of any version since 2.0, and check that it is whole.
 
     Arguments:
         path: the CSV.
-        groups: the column groups that are wanted, as ``ColumnGroup`` or by name; None: every column of the file. The
-            leading columns (``confidence``, ``timestamp``, …) always come. A long clip takes 5.7 kB a frame in all,
-            and 0.3 kB with action units alone.
+        columns: the column groups that are wanted, as ``ColumnGroup`` or by name, and single columns by name; None:
+            every column of the file. The leading columns (``confidence``, ``timestamp``, …) always come. A long clip
+            takes 5.7 kB a frame in all, and 0.3 kB with action units alone.
         with_face_only: leave out the frames of a video in which OpenFace found no face (``success`` 0). Their action
             units are 0 and their pose is arbitrary, and some versions write ``nan``: never reckon with them.
 
     Raises:
         ResultsError: it isn't a result of OpenFace, or not a whole one.
-        ValueError: a group that doesn't exist.
+        ValueError: a name that is neither a group nor a column of OpenFace.
         OSError: the file can't be read.
     """
     path = Path(path)
-    unwanted = _columns_of_others(groups)
+    unwanted = frozenset() if columns is None else _GROUPED - _named(columns)
     try:
         table = read_table(path, keep=lambda name: name not in unwanted)
     except DamagedTable as error:
@@ -155,9 +157,16 @@ def read(
     return _with_face(found) if with_face_only and kind is Kind.VIDEO else found
 
 
-def _columns_of_others(groups: Iterable[ColumnGroup | str] | None) -> frozenset[str]:
-    wanted = set(ColumnGroup) if groups is None else {ColumnGroup(group) for group in groups}
-    return frozenset(name for group in set(ColumnGroup) - wanted for name in openface_columns.of_group(group))
+def _named(wanted: Iterable[str]) -> frozenset[str]:
+    names: set[str] = set()
+    for name in wanted:
+        if name in set(ColumnGroup):
+            names.update(openface_columns.of_group(ColumnGroup(name)))
+        elif name in _GROUPED:
+            names.add(name)
+        elif name not in _LEADING:
+            raise ValueError(f"{name!r} is neither a column of OpenFace nor a group: {', '.join(ColumnGroup)}")
+    return frozenset(names)
 
 
 def _kind(path: Path, names: frozenset[str]) -> Kind:

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openface_runner.cli.analyse import WrongUse
-from openface_runner.results import ColumnGroup, Results, ResultsError, read
+from openface_runner.results import Results, ResultsError, read
 
 if TYPE_CHECKING:
     from openface_runner.plots import Section
     from openface_runner.records import Record
-
-_DRAWN = (ColumnGroup.ACTION_UNITS, ColumnGroup.POSE, ColumnGroup.GAZE, ColumnGroup.LANDMARKS_2D)
 
 
 def add_command(commands: Any) -> None:
@@ -66,10 +64,10 @@ def _record_of(csv: Path) -> Path:
 
 
 def _section(file: Path) -> Section:
-    from openface_runner.plots import Section
+    from openface_runner.plots import COLUMNS, Section
 
     try:
-        results = read(file, _DRAWN)
+        results = read(file, COLUMNS)
     except ResultsError as error:
         # A report goes to others: it names no folder of this computer.
         return Section(name=file.name, trouble=f"This is not a whole result of OpenFace: {error.reason}.")

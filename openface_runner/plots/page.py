@@ -14,6 +14,7 @@ import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from openface_runner.openface.columns import ColumnGroup, of_group
 from openface_runner.plots.clips import Chart, Clip, clip_of
 from openface_runner.plots.faces import picture_of
 from openface_runner.results import Kind, Results
@@ -21,6 +22,14 @@ from openface_runner.results import Kind, Results
 STYLES = ("vendor/uPlot.min.css", "plots.css")
 SCRIPTS = ("vendor/uPlot.iife.min.js", "plots.js")
 """What a page that holds plots must load from ``openface_runner/pages/static``, in this order; scripts deferred."""
+
+COLUMNS = (
+    ColumnGroup.ACTION_UNITS,
+    ColumnGroup.POSE,
+    ColumnGroup.LANDMARKS_2D,
+    *(name for name in of_group(ColumnGroup.GAZE) if name.startswith(("gaze_", "eye_lmk_x", "eye_lmk_y"))),
+)
+"""What ``results.read`` should be asked for: all that is drawn."""
 
 _REPORT_STYLES = (*STYLES, "report.css")
 
@@ -48,8 +57,7 @@ def fragment(results: Results, *, key: str = "plots", level: int = 3) -> Markup:
     inline script or style, data come in a ``<script type="application/json">``, which is never run.
 
     Arguments:
-        results: with all groups but ``shape`` and ``landmarks_3d``, which aren't drawn; a video's with all frames. What
-            isn't among its columns is left out.
+        results: read with ``COLUMNS``; a video's with all frames. What isn't among its columns is left out.
         key: unique in the page; letters, digits and hyphens. Ids begin with it.
         level: of the headings, 2 to 5.
     """

@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from openface_runner.openface.columns import ColumnGroup
 from openface_runner.openface.command import Options, build
 from openface_runner.openface.installation import Engine, Installation, Program
-from openface_runner.openface.columns import ColumnGroup
 
 BIN = Path("/opt/openface/bin")
 OUT = Path("/job/out")

@@ -14,6 +14,7 @@ import pytest
 from openface_runner.media.content import Limits, VideoMedium, prepare
 from openface_runner.media.videos import count_frames
 from openface_runner.openface import columns
+from openface_runner.openface.columns import ColumnGroup
 from openface_runner.openface.installation import Engine, Program
 from openface_runner.openface.process import Finished, ProcessLimits
 from openface_runner.openface.verification import (
@@ -26,7 +27,6 @@ from openface_runner.openface.verification import (
     judge_video,
 )
 from openface_runner.outcomes import JobError, Rejected, Verdict
-from openface_runner.openface.columns import ColumnGroup
 from tests.support.samples import RECORDINGS, SAMPLES
 
 LIMITS = Limits(max_pixels=50_000_000, max_duration=900)

@@ -61,16 +61,12 @@
         this.moveTo(plot.posToIdx(event.clientX - plot.over.getBoundingClientRect().left));
       });
       if (this.range) this.show(plot);
-      this.mark(this.charts.get(place));
     }
 
     fit(place) {
       const { plot } = this.charts.get(place);
       const width = place.clientWidth;
-      if (width && width !== plot.width) {
-        plot.setSize({ width, height: place.clientHeight });
-        this.mark(this.charts.get(place));
-      }
+      if (width && width !== plot.width) plot.setSize({ width, height: place.clientHeight });
     }
 
     moveTo(point) {
@@ -113,10 +109,7 @@
 
     zoomTo(range) {
       this.range = range;
-      for (const drawnChart of this.charts.values()) {
-        this.show(drawnChart.plot);
-        this.mark(drawnChart);
-      }
+      for (const { plot } of this.charts.values()) this.show(plot);
     }
 
     show(plot) {
@@ -181,6 +174,8 @@
           (plot) => shade(plot, clip.data.lost, "--plot-lost", 0),
           (plot) => shade(plot, chart.present ?? [], "--plot-present", STRIP),
         ],
+        // uPlot takes a new zoom or size in only when it draws.
+        draw: [() => clip.charts.has(place) && clip.mark(clip.charts.get(place))],
         setSelect: [
           (plot) => {
             const { left, width } = plot.select;
