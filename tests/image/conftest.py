@@ -74,12 +74,12 @@ def openface_image(builder: Builder, tmp_path_factory: pytest.TempPathFactory) -
         recorded.mkdir(parents=True)
         for path in (RECORDINGS / case / "stdout.txt", *(RECORDINGS / case / "outputs/out").iterdir()):
             shutil.copy(path, recorded)
-    systems = {"TOOLCHAIN": builder.system("bookworm", ("g++",)), "SYSTEM": builder.system("bookworm")}
+    system = builder.system("bookworm", ("g++",))
     template = Template((_HERE / "bases/openface.Containerfile").read_text(encoding="utf-8"))
 
     def make(layout: Layout) -> str:
         filled = template.safe_substitute(
-            systems,
+            SYSTEM=system,
             PROGRAMS=layout.programs,
             MODELS=layout.models or layout.programs,
             LIBRARIES=layout.libraries,
