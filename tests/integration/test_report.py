@@ -220,7 +220,7 @@ def test_zoom_works_by_buttons(page: Page) -> None:
 
 def test_the_numbers_can_be_read_as_tables(page: Page) -> None:
     page.get_by_text("Action units as a table").click()
-    table = page.get_by_role("region", name="Action units as a table")
+    table = page.get_by_role("group", name="Action units as a table")
     assert "lip corner puller" in (table.get_by_role("row").filter(has_text="AU12").text_content() or "")
     bars = page.get_by_role("table", name="Action units: intensity from 0 (none) to 5 (the most)")
     assert bars.count() == 3

@@ -159,7 +159,7 @@ def test_faces_beyond_what_can_be_read_are_counted_and_not_drawn(tmp_path: Path)
     crowd = edited(tmp_path, TWO_FACES, lambda rows: rows.extend(rows[1:] * 20))
     markup = fragment(crowd)
     assert "The first 24 of 42 faces are drawn" in markup
-    assert len(Markup(markup).attributes("section")) == 24
+    assert len(Markup(markup).attributes("div", **{"class": "plot-person"})) == 24
 
 
 def test_an_image_without_landmarks_and_action_units_still_has_its_facts() -> None:
