@@ -75,9 +75,10 @@ class Results:
     def __contains__(self, name: str) -> bool:
         return name in self.columns
 
-    def group(self, group: ColumnGroup) -> dict[str, array[float]]:
+    def group(self, group: ColumnGroup | str) -> dict[str, array[float]]:
         """The columns of a group; empty when the file has none of them."""
-        return {name: self.columns[name] for name in openface_columns.of_group(group) if name in self.columns}
+        names = openface_columns.of_group(ColumnGroup(group))
+        return {name: self.columns[name] for name in names if name in self.columns}
 
     @property
     def success(self) -> list[bool]:
@@ -136,8 +137,8 @@ def read(
         columns: the column groups that are wanted, as ``ColumnGroup`` or by name, and single columns by name; None:
             every column of the file. The leading columns (``confidence``, ``timestamp``, …) always come. A long clip
             takes 5.7 kB a frame in all, and 0.3 kB with action units alone.
-        with_face_only: leave out the frames of a video in which OpenFace found no face (``success`` 0). Their action
-            units are 0 and their pose is arbitrary, and some versions write ``nan``: never reckon with them.
+        with_face_only: leave out the frames of a video in which OpenFace found no face (``success`` 0). It writes
+            values for them all the same, some versions ``nan``: never reckon with them.
 
     Raises:
         ResultsError: it isn't a result of OpenFace, or not a whole one.

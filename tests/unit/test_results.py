@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,7 @@ TWO_FACES = RECORDINGS / "image-two-faces/outputs/out/two_faces.csv"
 CLIP = RECORDINGS / "video-face/outputs/out/face.csv"
 FACE_THEN_NONE = RECORDINGS / "video-face-then-none/outputs/out/face_then_none.csv"
 KILLED = RECORDINGS / "video-killed-midway/outputs/out/face.csv"
+DOCS = RECORDINGS.parents[2] / "docs/results.md"
 SIZES = {"gaze": 288, "pose": 6, "landmarks_2d": 136, "landmarks_3d": 204, "shape": 40, "action_units": 35}
 
 
@@ -128,6 +131,25 @@ def test_what_isnt_a_whole_result_is_refused_with_the_file_and_the_reason(
 def test_a_missing_file_is_pythons_own_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         results.read(tmp_path / "nowhere.csv")
+
+
+def test_the_example_in_the_docs_gives_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    shutil.copyfile(CLIP, tmp_path / "clip.mp4.csv")
+    shutil.copyfile(FACE, tmp_path / "face.jpg.csv")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(code, names)  # noqa: S102
+    promised = re.findall(r"print\(.*\)\s+# (.*)", code)
+    assert capsys.readouterr().out.splitlines() == promised
+    assert names["strongest"] == "AU12"
+
+
+def test_the_docs_name_every_action_unit_as_the_reader_does() -> None:
+    text = DOCS.read_text()
+    assert [unit for unit, name in results.ACTION_UNITS.items() if f"| {unit} | {name} |" not in text] == []
 
 
 def test_importing_the_reader_loads_nothing_that_only_the_app_needs() -> None:
