@@ -89,15 +89,16 @@ class Builder:
         with self._container(image) as name:
             yield Container(self, name, dict(mounts or {}))
 
+    @contextmanager
+    def mounted(self, image: str) -> Iterator[Path]:
+        """The folder that is an image's root, seen from outside."""
+        with self._container(image) as container:
+            yield Path(self._buildah("mount", container).strip())
+
     def size(self, image: str) -> int:
         """Bytes of all files in an image."""
-        with self._container(image) as container:
-            root = Path(self._buildah("mount", container).strip())
+        with self.mounted(image) as root:
             return sum(path.lstat().st_size for path in root.rglob("*") if path.is_file() and not path.is_symlink())
-
-    def remove(self, image: str) -> None:
-        """Forget an image."""
-        self._buildah("rmi", "--force", image)
 
     @contextmanager
     def _container(self, image: str) -> Iterator[str]:

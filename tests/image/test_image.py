@@ -17,6 +17,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from devstack.azurite import Storage
+from openface_runner.openface import installation
 from openface_runner.openface.installation import KNOWN_PLACES
 from tests.image.builder import REPOSITORY, Builder, BuildFailed, Container
 from tests.image.conftest import Layout, OpenFaceImage
@@ -64,7 +65,7 @@ def image(builder: Builder, functions_image: str, openface_image: OpenFaceImage)
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_openface_is_gathered_from_every_known_layout_and_works(
+def test_openface_is_gathered_whole_from_every_known_layout(
     builder: Builder, functions_image: str, openface_image: OpenFaceImage, name: str
 ) -> None:
     layout = LAYOUTS[name]
@@ -72,12 +73,20 @@ def test_openface_is_gathered_from_every_known_layout_and_works(
     with builder.running(openface) as container:
         programs = container.run("find", "/", "-xdev", "-name", "FaceLandmarkImg", "-type", "f").stdout.split()
         assert programs == [f"{layout.programs}/FaceLandmarkImg"]
-    built = build(builder, functions_image, openface, layout)
-    with builder.running(built) as container:
+    gathered = build(builder, functions_image, openface, layout, target="openface")
+    with builder.mounted(gathered) as root:
+        # As the app looks at it, from outside of the image: nothing of the image's own folders helps out.
+        found = installation.find(root / "opt/openface-runner/openface/bin", None, allow_standin=False)
+    assert found.loader
+    assert found.engine.is_openface
+
+
+def test_doctor_is_content_in_the_finished_image(builder: Builder, image: str) -> None:
+    with builder.running(image) as container:
         doctor = container.run("python3", "-m", "openface_runner", "doctor", environment=python_path())
-        assert doctor.returncode == 0, doctor.stdout + doctor.stderr
-        assert "FaceLandmarkImg: /opt/openface/bin/FaceLandmarkImg" in doctor.stdout
-        assert doctor.stdout.endswith("OpenFace is ready.\n")
+    assert doctor.returncode == 0, doctor.stdout + doctor.stderr
+    assert "FaceLandmarkImg: /opt/openface/bin/FaceLandmarkImg" in doctor.stdout
+    assert doctor.stdout.endswith("OpenFace is ready.\n")
 
 
 def test_every_place_that_the_app_knows_has_a_layout_here_and_is_looked_in_by_the_build() -> None:
