@@ -41,7 +41,7 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
   }
 }
 
-resource output_ 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' = {
+resource results 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' = {
   parent: blobs
   name: names.outputContainer
 }
