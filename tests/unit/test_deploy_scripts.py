@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def azure(tmp_path: Path) -> Azure:
 
 
 def test_the_scripts_are_clean() -> None:
-    shellcheck = shutil.which("shellcheck", path=f"{ROOT / '.venv/bin'}:{os.environ['PATH']}")
+    shellcheck = shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if shellcheck is None:
         skip_or_fail("shellcheck is missing; requirements-dev.txt brings it")
     assert SCRIPTS
