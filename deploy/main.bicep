@@ -31,7 +31,7 @@ param maxInstances int = 5
 @description('Image with its registry and tag. Empty at the first deployment, before there is one; deploy/publish.sh sets it.')
 param image string = ''
 
-@description('Settings of the app\'s own, by name: docs/settings.md. For example { OPENFACE_PROCESSES: \'2\' }.')
+@description('Settings of the app\'s own, by name, as docs/settings.md has them: { OPENFACE_PROCESSES: \'2\' }. They win over the host\'s settings in modules/app.bicep.')
 param settings object = {}
 
 @description('Redundancy of the media\'s account.')

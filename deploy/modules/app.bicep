@@ -41,6 +41,8 @@ var hostSettings = {
   MediaStorage__queueServiceUri: mediaQueueUri
   // More than maxDegreeOfParallelism in host.json: each invocation holds a thread.
   PYTHON_THREADPOOL_THREAD_COUNT: '40'
+  // Seconds until the port must answer; 230 otherwise, which a busy new instance may miss.
+  WEBSITES_CONTAINER_START_TIME_LIMIT: '600'
   WEBSITES_ENABLE_APP_SERVICE_STORAGE: 'false'
   WEBSITES_PORT: port
 }
@@ -86,7 +88,7 @@ resource site 'Microsoft.Web/sites@2024-04-01' = {
       scmMinTlsVersion: '1.2'
       http20Enabled: true
       healthCheckPath: alivePath
-      appSettings: [for setting in items(union(settings, hostSettings)): {
+      appSettings: [for setting in items(union(hostSettings, settings)): {
         name: setting.key
         value: setting.value
       }]
