@@ -6,6 +6,7 @@ import logging
 import shutil
 import sys
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def main() -> int:
     with Devstack.running(REPOSITORY, settings=settings) as stack:
         container = str(uuid.uuid4())
         records = _upload_and_wait(stack, container)
-        csvs = _download(stack, container, [sample.name for sample in SAMPLES if records[sample.name].csv])
+        csvs = _download(stack, container, records)
     _print_table(records, csvs)
     smile = _print_action_units(csvs.get(_SMILING))
     unexpected = [sample.name for sample in SAMPLES if not sample.fits(records[sample.name])]
@@ -92,6 +93,7 @@ def main() -> int:
         print(f"Not as expected: {', '.join(unexpected) or f'AU12 of {_SMILING} is {smile}'}", file=sys.stderr)
         return 1
     print(f"\nAll {len(SAMPLES)} samples came out as expected. CSVs: {_RESULTS}/")
+    print(f"Plots of them: .venv/bin/python -m openface_runner report {_RESULTS}/*.csv")
     return 0
 
 
@@ -115,10 +117,13 @@ def _upload_and_wait(stack: Devstack, container: str) -> dict[str, Record]:
     return found
 
 
-def _download(stack: Devstack, container: str, names: list[str]) -> dict[str, Path]:
+def _download(stack: Devstack, container: str, records: Mapping[str, Record]) -> dict[str, Path]:
     shutil.rmtree(_RESULTS, ignore_errors=True)
     _RESULTS.mkdir()
-    paths = {name: _RESULTS / f"{name}.csv" for name in names}
+    for name, record in records.items():
+        # Where a report looks for it.
+        (_RESULTS / f"{name}.json").write_text(record.to_json(), encoding="utf-8")
+    paths = {name: _RESULTS / f"{name}.csv" for name, record in records.items() if record.csv}
     with ContainerClient.from_connection_string(stack.connection_string, _OUTPUT) as client:
         for name, path in paths.items():
             path.write_bytes(client.download_blob(f"{container}/{name}.csv").readall())
