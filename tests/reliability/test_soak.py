@@ -97,6 +97,8 @@ class Soak:
             "WORK_DIR": str(folder / "work"),
             "IMAGE_TIME_LIMIT": "3",
             "PYTHON_THREADPOOL_THREAD_COUNT": "40",
+            # As in the image and the example settings.
+            "MALLOC_ARENA_MAX": "2",
         }
         with ExitStack() as cleanup:
             # Storage of its own, so that its queues hold nobody else's messages.
