@@ -16,9 +16,10 @@ FROM ${OPENFACE_IMAGE} AS openface
 ARG OPENFACE_DIR=""
 # hadolint ignore=DL3002
 USER 0
-COPY docker/gather-openface.sh /
+COPY docker/gather-openface.sh docker/check-libraries.sh /
 # Not into /opt/openface, which is one of the places that it looks in.
-RUN sh /gather-openface.sh /opt/openface-runner/openface "${OPENFACE_DIR}"
+RUN sh /gather-openface.sh /opt/openface-runner/openface "${OPENFACE_DIR}" \
+ && cp /check-libraries.sh /opt/openface-runner/openface/
 
 # --- Python packages ----------------------------------------------------------------------------------------------------
 # hadolint ignore=DL3006
@@ -75,9 +76,9 @@ COPY --chown=10001:10001 function_app.py host.json requirements.txt LICENSE /hom
 COPY --chown=10001:10001 openface_runner /home/site/wwwroot/openface_runner
 WORKDIR /home/site/wwwroot
 USER 10001
-# Both programs, once, as the user and from the place they will run: an image that can't measure a face isn't built. It
-# compiles the app's modules on the way.
-RUN PYTHONPATH=.python_packages/lib/site-packages python3 -m openface_runner doctor
+# Both programs, once, as the user and from the place they will run, with no library of this system: an image that can't
+# measure a face isn't built. It compiles the app's modules on the way.
+RUN sh /opt/openface/check-libraries.sh && PYTHONPATH=.python_packages/lib/site-packages python3 -m openface_runner doctor
 EXPOSE 8080
 # The start takes a while: the app proves OpenFace before it takes work.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \

@@ -37,6 +37,8 @@ class Layout:
     models: str = ""
     """Beside the programs unless it is named."""
     libraries: str = "/opt/odd/lib"
+    program_flags: str = ""
+    """More of the linker's, for the programs."""
     leave_out: tuple[str, ...] = ()
     build_arguments: dict[str, str] = field(default_factory=dict)
     """What a user would have to add to the build."""
@@ -83,6 +85,7 @@ def openface_image(builder: Builder, tmp_path_factory: pytest.TempPathFactory) -
             PROGRAMS=layout.programs,
             MODELS=layout.models or layout.programs,
             LIBRARIES=layout.libraries,
+            PROGRAM_FLAGS=layout.program_flags,
             LEAVE_OUT=" ".join(layout.leave_out),
         )
         (context / "Containerfile").write_text(filled, encoding="utf-8")

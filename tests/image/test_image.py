@@ -39,6 +39,8 @@ APP = "/home/site/wwwroot"
 USER = "10001"
 # What the repository may add to the base image, without OpenFace, in bytes: the packages, above all PyAV with FFmpeg.
 MOST_ADDED = 260_000_000
+# As linkers of the time of Ubuntu 14.04 did it by themselves: such a path comes before all others.
+OLD_RPATH = "-Wl,--disable-new-dtags"
 BROKEN = {
     "no program": ((f"{ALGEBR.programs}/FaceLandmarkImg",), "FaceLandmarkImg is in none of"),
     "one program": ((f"{ALGEBR.programs}/FeatureExtraction",), "the program FeatureExtraction is missing in"),
@@ -87,6 +89,27 @@ def test_doctor_is_content_in_the_finished_image(builder: Builder, image: str) -
     assert doctor.returncode == 0, doctor.stdout + doctor.stderr
     assert "FaceLandmarkImg: /opt/openface/bin/FaceLandmarkImg" in doctor.stdout
     assert doctor.stdout.endswith("OpenFace is ready.\n")
+
+
+def test_programs_with_a_fixed_path_into_their_own_image_work_in_the_finished_one(
+    builder: Builder, functions_image: str, openface_image: OpenFaceImage
+) -> None:
+    layout = Layout(programs=ALGEBR.programs, program_flags=OLD_RPATH)
+    with builder.running(build(builder, functions_image, openface_image(layout), layout)) as container:
+        doctor = container.run("python3", "-m", "openface_runner", "doctor", environment=python_path())
+    assert doctor.returncode == 0, doctor.stdout + doctor.stderr
+
+
+def test_a_fixed_path_that_leads_to_another_systems_libraries_stops_the_build(
+    builder: Builder, functions_image: str, openface_image: OpenFaceImage
+) -> None:
+    flags = f"{OLD_RPATH},-rpath,/usr/lib/x86_64-linux-gnu"
+    layout = Layout(programs=ALGEBR.programs, program_flags=flags)
+    with pytest.raises(BuildFailed) as failure:
+        build(builder, functions_image, openface_image(layout), layout)
+    message = " ".join(str(failure.value).split())
+    assert "check-libraries: FaceLandmarkImg would not load all its libraries from /opt/openface/lib" in message
+    assert "patchelf --remove-rpath" in message
 
 
 def test_every_place_that_the_app_knows_has_a_layout_here_and_is_looked_in_by_the_build() -> None:
