@@ -118,7 +118,8 @@ def run(
             # Also at the good end: what a program leaves running would hold the pipes, and would outlive its job.
             kill()
             process.wait()
-        stdout, stderr = (output.text() for output in outputs)
+            # Also when something was raised: what is closed next must have no reader any more.
+            stdout, stderr = (output.text() for output in outputs)
     cancellation.check()
     return Finished(
         returncode=process.returncode,
