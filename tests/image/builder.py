@@ -66,7 +66,9 @@ class Builder:
         Raises:
             BuildFailed: with what the build printed.
         """
-        words = ["build", "--isolation=chroot", "--layers", "--file", str(file), "--tag", f"localhost/{name}"]
+        # A build that fails would leave a container behind otherwise, mounted.
+        words = ["build", "--isolation=chroot", "--layers", "--force-rm"]
+        words += ["--file", str(file), "--tag", f"localhost/{name}"]
         for key, value in (arguments or {}).items():
             words += ["--build-arg", f"{key}={value}"]
         if target:
