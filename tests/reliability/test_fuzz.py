@@ -27,6 +27,8 @@ WITH_STANDIN = range(600, 700)
 WITH_STANDIN_IN_SHORT = range(600, 610)
 ONE_OF_EACH = range(30)
 """Bits of every format are flipped; many get through."""
+_SHOWN = 4000
+"""Characters of what a process printed that was killed."""
 PROCESSES = 2
 
 
@@ -68,7 +70,13 @@ class Fuzz:
                 yield f"{told['outcome']} | case {told['ended']}, {told['what']}: {told['message']}"
         assert running is not None or not numbers, f"the process did not even begin:\n{done.stderr}"
         if running is not None:
-            yield f"killed its process ({done.returncode}) | case {running}:\n{done.stderr[-4000:]}"
+            yield f"killed its process ({done.returncode}) | case {running}:\n{_last_words(done.stderr)}"
+
+
+def _last_words(printed: str) -> str:
+    """What a process said of its end: the crash's own report, whose begin tells more than its end, or else the end."""
+    crashed = printed.rfind("Fatal Python error")
+    return printed[crashed:][:_SHOWN] if crashed >= 0 else printed[-_SHOWN:]
 
 
 @pytest.fixture(scope="module")
