@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
 import inspect
 import json
@@ -36,14 +37,36 @@ class LoadedFunction:
         """Whether calling it gives a coroutine."""
         return inspect.iscoroutinefunction(self.call)
 
-    def arguments(self, content: dict[str, str], context: Context) -> dict[str, Any]:
+    def arguments(self, content: dict[str, Any], context: Context) -> dict[str, Any]:
         """The arguments for one call.
 
-        `content` is what the host says of the blob: Connection, ContainerName and BlobName. The parameter's value is
-        made by the package that makes it in Azure. Raises what that package raises.
+        `content` is what the host says of the blob (Connection, ContainerName and BlobName) or of the request. The
+        parameter's value is made by the package that makes it in Azure. Raises what that package raises.
         """
-        hints = typing.get_type_hints(self.call)
         trigger = _trigger(self.bindings)
+        value = _request(content) if _is_http(trigger) else self._blob(trigger, content)
+        arguments = {trigger["name"]: value}
+        if "context" in inspect.signature(self.call).parameters:
+            arguments["context"] = context
+        return arguments
+
+    def answer(self, result: Any) -> dict[str, Any] | None:
+        """What the host gets of a call's result, as plain data. Raises where the real worker would."""
+        if not _is_http(_trigger(self.bindings)):
+            if result is not None:
+                raise RuntimeError(f"function {self.name!r} without a $return binding returned a non-None value")
+            return None
+        if not isinstance(result, func.HttpResponse):
+            raise AppLoadError(f"{self.name} returned {type(result).__name__}; this host takes HttpResponse only.")
+        headers = {"content-type": f"{result.mimetype}; charset={result.charset}", **result.headers}
+        return {
+            "status": result.status_code,
+            "headers": dict(headers),
+            "body": base64.b64encode(result.get_body()).decode("ascii"),
+        }
+
+    def _blob(self, trigger: dict[str, Any], content: dict[str, str]) -> Any:
+        hints = typing.get_type_hints(self.call)
         pytype = hints.get(trigger["name"])
         registry = get_binding_registry()
         if not registry.check_supported_type(pytype):
@@ -59,10 +82,7 @@ class LoadedFunction:
         )
         converter = registry.get(trigger["type"])
         datum = Datum(data, "model_binding_data")
-        arguments = {trigger["name"]: converter.decode(datum, trigger_metadata={}, pytype=pytype)}
-        if "context" in inspect.signature(self.call).parameters:
-            arguments["context"] = context
-        return arguments
+        return converter.decode(datum, trigger_metadata={}, pytype=pytype)
 
 
 def load() -> dict[str, LoadedFunction]:
@@ -85,3 +105,11 @@ def load() -> dict[str, LoadedFunction]:
 
 def _trigger(bindings: list[dict[str, Any]]) -> dict[str, Any]:
     return next(binding for binding in bindings if binding["type"].lower().endswith("trigger"))
+
+
+def _is_http(trigger: dict[str, Any]) -> bool:
+    return str(trigger["type"]).lower() == "httptrigger"
+
+
+def _request(content: dict[str, Any]) -> func.HttpRequest:
+    return func.HttpRequest(**{**content, "body": base64.b64decode(content["body"])})

@@ -20,6 +20,7 @@ from devstack.errors import PortInUse
 from devstack.functions_host import app_settings, host_json
 from devstack.functions_host.app_metadata import AppFunction, BlobFunction, event_grid_blob_functions
 from devstack.functions_host.dispatcher import FALLBACK_POLL_SECONDS, Dispatcher, Target
+from devstack.functions_host.http_front import add_routes, http_functions
 from devstack.functions_host.media_account import MediaAccount
 from devstack.functions_host.results import InvocationResult
 from devstack.functions_host.trigger_queue import INVISIBLE_SECONDS, TriggerQueue, queue_client
@@ -98,7 +99,9 @@ async def running(options: HostOptions) -> AsyncIterator[FunctionsHost]:
     Raises FunctionAppError when the app, its settings or its host.json can't be used, or PortInUse.
     What waits in the queue when the host stops is still there for the next one.
     """
-    _log.warning("This host is for laptops and tests: no keys, no scaling, blob triggers by Event Grid only.")
+    _log.warning(
+        "This host is for laptops and tests: no keys, no scaling, no triggers but blobs by Event Grid and requests."
+    )
     limits = host_json.blob_limits(options.app_dir)
     worker = WorkerSupervisor(
         options.app_dir,
@@ -125,7 +128,7 @@ async def running(options: HostOptions) -> AsyncIterator[FunctionsHost]:
             fallback_poll=options.fallback_poll,
         )
         port = await _listen(
-            options.port, everything, BlobsWebhook(function_ids=functions, enqueue=dispatcher.put), cleanup
+            options.port, everything, BlobsWebhook(function_ids=functions, enqueue=dispatcher.put), worker, cleanup
         )
         yield FunctionsHost(port=port, functions=functions, worker=worker, dispatcher=dispatcher)
 
@@ -154,7 +157,11 @@ async def _targets(
 
 
 async def _listen(
-    port: int, everything: tuple[AppFunction, ...], webhook: BlobsWebhook, cleanup: AsyncExitStack
+    port: int,
+    everything: tuple[AppFunction, ...],
+    webhook: BlobsWebhook,
+    worker: WorkerSupervisor,
+    cleanup: AsyncExitStack,
 ) -> int:
     async def list_functions(_: web.Request) -> web.Response:
         return web.json_response(
@@ -164,6 +171,7 @@ async def _listen(
     application = web.Application()
     application.router.add_post(ROUTE, webhook.handle)
     application.router.add_get("/admin/functions", list_functions)
+    add_routes(application.router, http_functions(everything), worker)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     cleanup.push_async_callback(runner.cleanup)
@@ -180,8 +188,11 @@ async def _listen(
 
 
 def _say_what_was_found(everything: tuple[AppFunction, ...], functions: Mapping[str, BlobFunction]) -> None:
+    requested = {function.name: function.path for function in http_functions(everything)}
     for function in everything:
-        if function.function_id in functions:
+        if function.name in requested:
+            _log.info("Found function %s: a request to %s.", function.name, requested[function.name])
+        elif function.function_id in functions:
             _log.info("Found function %s: a blob trigger by Event Grid.", function.name)
         else:
             _log.warning("Left out function %s: this host doesn't run a %s.", function.name, function.trigger["type"])

@@ -74,16 +74,16 @@ class _Runner:
         self._app_dir = app_dir
 
     async def run(self, request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-        error = ""
+        error, value = "", None
         try:
-            await self._call(Invocation(request["function"], request["id"]), request["content"])
+            value = await self._call(Invocation(request["function"], request["id"]), request["content"])
         except Exception as failure:
             error = "".join(traceback.format_exception(failure))
         sys.stdout.flush()
-        _send(writer, {"type": "done", "id": request["id"], "succeeded": not error, "error": error})
+        _send(writer, {"type": "done", "id": request["id"], "succeeded": not error, "error": error, "value": value})
         await writer.drain()
 
-    async def _call(self, invocation: Invocation, content: dict[str, str]) -> None:
+    async def _call(self, invocation: Invocation, content: dict[str, Any]) -> Any:
         current_invocation.set(invocation)
         function = self._functions[invocation.function]
         arguments = function.arguments(content, Context(invocation, self._app_dir))
@@ -92,8 +92,7 @@ class _Runner:
         else:
             call = functools.partial(contextvars.copy_context().run, function.call, **arguments)
             result = await asyncio.get_running_loop().run_in_executor(self._pool, call)
-        if result is not None:
-            raise RuntimeError(f"function {function.name!r} without a $return binding returned a non-None value")
+        return function.answer(result)
 
 
 def _send(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:

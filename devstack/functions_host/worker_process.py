@@ -42,7 +42,7 @@ class WorkerProcess:
         self._process = process
         self._channel = channel
         self._writer: asyncio.StreamWriter | None = None
-        self._pending: dict[str, asyncio.Future[None]] = {}
+        self._pending: dict[str, asyncio.Future[Any]] = {}
         self._reading: asyncio.Task[None] | None = None
 
     @property
@@ -81,16 +81,16 @@ class WorkerProcess:
             raise
         return worker
 
-    async def invoke(self, function: str, invocation_id: str, content: dict[str, str]) -> None:
-        """Run a function. Raises InvocationFailed or WorkerDied."""
+    async def invoke(self, function: str, invocation_id: str, content: dict[str, Any]) -> Any:
+        """Run a function; what it answered, as plain data. Raises InvocationFailed or WorkerDied."""
         if self._writer is None or self._process.returncode is not None:
             raise WorkerDied(self._how_it_died())
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._pending[invocation_id] = done
         request = {"type": "invoke", "id": invocation_id, "function": function, "content": content}
         try:
             self._writer.write(json.dumps(request).encode() + b"\n")
-            await done
+            return await done
         finally:
             del self._pending[invocation_id]
 
@@ -134,7 +134,7 @@ class WorkerProcess:
         if done is None or done.done():
             return
         if answer["succeeded"]:
-            done.set_result(None)
+            done.set_result(answer["value"])
         else:
             done.set_exception(InvocationFailed(answer["error"]))
 

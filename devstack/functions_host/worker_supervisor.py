@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from devstack.errors import FunctionAppError
 from devstack.functions_host.app_metadata import AppFunction
@@ -61,11 +61,12 @@ class WorkerSupervisor:
             self._worker = await self._restarted()
             self._ready.set()
 
-    async def invoke(self, function: str, invocation_id: str, content: dict[str, str]) -> None:
+    async def invoke(self, function: str, invocation_id: str, content: dict[str, Any]) -> Any:
         """Run a function on the living worker, waiting for one. Raises InvocationFailed or WorkerDied."""
         await self._ready.wait()
         if self._worker is not None:
-            await self._worker.invoke(function, invocation_id, content)
+            return await self._worker.invoke(function, invocation_id, content)
+        return None
 
     @property
     def pid(self) -> int | None:
