@@ -48,7 +48,8 @@ def _run(setting: Setting, services: Services) -> None:
 def _requests_of_a_job(setting: Setting) -> tuple[Request, ...]:
     with StorageProxy.running(setting.storage) as proxy:
         services = setting.start(MediaStorage=proxy.connection_string)
-        services.prepare()
+        # A process's first job in a container asks for more: it makes our containers, and an entry in the index.
+        _run(setting, services)
         proxy.forget()
         _run(setting, services)
         return proxy.requests

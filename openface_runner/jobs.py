@@ -71,6 +71,7 @@ def analyse_blob(services: Services, container: str, name: str) -> None:
         if version.size > _LARGE_IMAGE:
             arrival.over()
         services.prepare()
+        services.index.add(container, plan.container_modified)
         first = plan.record(source, attempts=0)
         with services.records.claim(source, first, job, on_wait=arrival.over) as claim:
             if claim is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from openface_runner.media.request import Request, read_request
 from openface_runner.outcomes import Rejected
@@ -16,6 +17,8 @@ class Plan:
     """What is to be done with one version of a medium."""
 
     version: Version
+    container_modified: datetime
+    """When the medium's container was made, or given other metadata."""
     request: Request
     rejected: Rejected | None
     """Why nothing can be done: the request makes no sense."""
@@ -30,12 +33,19 @@ class Plan:
         """
         default = services.settings.default_capture
         rejected = None
+        container = source.look_at_container()
         try:
-            request = read_request(version.metadata, source.container_metadata(), default_capture=default)
+            request = read_request(version.metadata, container.metadata, default_capture=default)
         except Rejected as reason:
             request, rejected = Request(capture=default), reason
         fingerprint = services.analyser.fingerprint(request)
-        return cls(version=version, request=request, rejected=rejected, fingerprint=fingerprint)
+        return cls(
+            version=version,
+            container_modified=container.last_modified,
+            request=request,
+            rejected=rejected,
+            fingerprint=fingerprint,
+        )
 
     def record(self, source: Source, attempts: int) -> Record:
         """The record with which a try begins.

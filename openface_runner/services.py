@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from openface_runner.analysis import Analyser
 from openface_runner.settings import Settings
 from openface_runner.shutdown import RunningJobs
-from openface_runner.storage import Account, Records, Results, connect
+from openface_runner.storage import Account, ContainerIndex, Records, Results, connect
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +23,7 @@ class Services:
     account: Account
     results: Results
     records: Records
+    index: ContainerIndex
     running: RunningJobs = field(default_factory=RunningJobs)
     _prepared: threading.Event = field(default_factory=threading.Event)
 
@@ -56,4 +57,5 @@ def start() -> Services:
         account=account,
         results=account.results(settings.output_container),
         records=account.records(settings.jobs_container),
+        index=account.container_index(settings.jobs_container),
     )

@@ -7,6 +7,7 @@ signatures.
 from openface_runner.storage.account import Account, connect
 from openface_runner.storage.claims import Claim, Records
 from openface_runner.storage.connection import CONNECTION, ConnectionMissing
+from openface_runner.storage.container_index import ContainerIndex
 from openface_runner.storage.results import Published, Results
 from openface_runner.storage.source import Source, Version, VersionGone
 
@@ -15,6 +16,7 @@ __all__ = [
     "Account",
     "Claim",
     "ConnectionMissing",
+    "ContainerIndex",
     "Published",
     "Records",
     "Results",

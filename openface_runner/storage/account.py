@@ -9,6 +9,7 @@ from azure.storage.blob import BlobServiceClient
 
 from openface_runner.storage.claims import LEASE_SECONDS, Records
 from openface_runner.storage.connection import service_client
+from openface_runner.storage.container_index import ContainerIndex
 from openface_runner.storage.results import Results
 from openface_runner.storage.source import Source
 from openface_runner.storage.transport import Patience
@@ -31,6 +32,10 @@ class Account:
     def records(self, container: str, *, lease_seconds: int = LEASE_SECONDS) -> Records:
         """The job records, in this container."""
         return Records(self._service, container, lease_seconds=lease_seconds)
+
+    def container_index(self, jobs_container: str) -> ContainerIndex:
+        """The index of media containers, beside the job records in this container."""
+        return ContainerIndex(self._service, jobs_container)
 
 
 def connect(environment: Mapping[str, str] | None = None, *, patience: Patience | None = None) -> Account:

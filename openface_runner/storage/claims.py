@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from azure.core import MatchConditions
 from azure.core.exceptions import (
@@ -26,8 +25,10 @@ from openface_runner.outcomes import ClaimLost, StorageUnavailable
 from openface_runner.records import Record
 from openface_runner.storage.errors import error_code, storage_errors
 from openface_runner.storage.lease import IMPATIENT, KeptLease
-from openface_runner.storage.results import create_container, result_name
+from openface_runner.storage.names import result_name
+from openface_runner.storage.results import create_container
 from openface_runner.storage.source import Source, Version, VersionGone
+from openface_runner.storage.summaries import summary
 
 _log = logging.getLogger(__name__)
 
@@ -245,17 +246,10 @@ def _upload(
     **options: Any,
 ) -> str:
     """Write a record; its blob's ETag."""
-    metadata = {
-        "state": record.state,
-        "outcome": record.outcome or "",
-        "source_etag": str(record.source.get("etag", "")),
-        "settings": record.settings,
-        "source_blob": quote(record.blob, safe=" ./:-_()"),
-    }
     answer = blob.upload_blob(
         record.to_json().encode(),
         overwrite=overwrite,
-        metadata={key: str(value) for key, value in metadata.items()},
+        metadata=summary(record),
         content_settings=_JSON,
         lease=lease,
         **options,

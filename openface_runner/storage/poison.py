@@ -83,19 +83,21 @@ class PoisonQueue:
         self._show_again()
         self._client.close()
 
+    def glance(self) -> list[PoisonMessage]:
+        """The oldest messages, up to 32, which the service shows without taking them; one request."""
+        with storage_errors("look at the poison queue"), contextlib.suppress(ResourceNotFoundError):
+            return [_read(message) for message in self._client.peek_messages(max_messages=_MOST_AT_ONCE)]
+        return []
+
     def list(self) -> list[PoisonMessage]:
         """Every message, oldest first; none when the queue was never needed.
 
-        Up to 31 are only looked at. The service shows no more than 32 to a look, so where there may be more, they are
-        taken and shown again: another ``list`` or ``take`` sees only the rest meanwhile.
+        Up to 31 are only looked at. Where there may be more than a look shows, they are taken and shown again: another
+        ``list`` or ``take`` sees only the rest meanwhile.
         """
-        with storage_errors("list the poison queue"):
-            try:
-                messages = self._client.peek_messages(max_messages=_MOST_AT_ONCE)
-            except ResourceNotFoundError:
-                return []
+        messages = self.glance()
         if len(messages) < _MOST_AT_ONCE:
-            return [_read(message) for message in messages]
+            return messages
         try:
             return [*self.take(at_once=_MOST_AT_ONCE)]
         finally:

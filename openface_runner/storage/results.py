@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
@@ -16,10 +14,8 @@ from azure.storage.blob import BlobClient, BlobServiceClient, ContentSettings
 
 from openface_runner.outcomes import PublishConflict
 from openface_runner.storage.errors import storage_errors
+from openface_runner.storage.names import encoded, result_name
 from openface_runner.storage.source import Source
-
-_MAX_NAME = 1024
-"""Characters that the blob service takes in a name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +73,7 @@ class Results:
                 self._blob(source).upload_blob(
                     file,
                     length=csv.stat().st_size,
-                    metadata={key: quote(value, safe=" ./:-_()") for key, value in metadata.items()},
+                    metadata=encoded(metadata),
                     content_settings=ContentSettings(content_type="text/csv"),
                     **_only_over(over),
                 )
@@ -94,18 +90,6 @@ class Results:
 
     def _blob(self, source: Source) -> BlobClient:
         return self._service.get_blob_client(self.container, self.name_for(source))
-
-
-def result_name(source: Source, suffix: str) -> str:
-    """The name under which something about a medium is kept: its container, its own name, and a suffix.
-
-    A name so long that the service wouldn't take the longer one is cut and told apart by a digest.
-    """
-    name = f"{source.container}/{source.name}{suffix}"
-    if len(name) <= _MAX_NAME:
-        return name
-    digest = hashlib.sha256(source.name.encode()).hexdigest()
-    return f"{name[: _MAX_NAME - len(digest) - len(suffix) - 1]}~{digest}{suffix}"
 
 
 def create_container(service: BlobServiceClient, container: str) -> None:

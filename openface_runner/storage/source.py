@@ -41,6 +41,15 @@ class Version:
         return self.metadata.get("hdi_isfolder", "").lower() == "true"
 
 
+@dataclass(frozen=True, kw_only=True)
+class MediaContainer:
+    """A medium's container, as it was when it was looked at."""
+
+    metadata: Mapping[str, str]
+    last_modified: datetime
+    """When it was made, or given other metadata; uploads don't count."""
+
+
 class Source:
     """One medium in blob storage."""
 
@@ -77,8 +86,8 @@ class Source:
             metadata=dict(properties.metadata or {}),
         )
 
-    def container_metadata(self) -> Mapping[str, str]:
-        """The metadata of the medium's container.
+    def look_at_container(self) -> MediaContainer:
+        """The medium's container as it is now.
 
         Raises:
             VersionGone: the container was deleted.
@@ -88,7 +97,7 @@ class Source:
                 properties = self._service.get_container_client(self.container).get_container_properties()
             except ResourceNotFoundError:
                 raise VersionGone(f"the container {self.container} was deleted") from None
-        return dict(properties.metadata or {})
+        return MediaContainer(metadata=dict(properties.metadata or {}), last_modified=properties.last_modified)
 
     def download(self, version: Version, path: Path, check: Callable[[], None] = lambda: None) -> None:
         """Stream the medium to a file, in parallel ranges; never whole in memory.

@@ -29,7 +29,7 @@ from openface_runner.media.request import Request, read_request
 from openface_runner.outcomes import Outcome, Rejected
 from openface_runner.records import Record, State
 from openface_runner.settings import Capture
-from openface_runner.storage.results import result_name
+from openface_runner.storage.names import result_name
 from openface_runner.storage.source import Source
 from tests.conftest import StartDevstack
 from tests.support.devstack_apps import COPIES

@@ -33,8 +33,8 @@ from tests.support.storage_proxy import (
     nth,
 )
 
-REQUESTS = 13
-"""Of one job in an app that has just started, which also makes its two containers."""
+REQUESTS = 14
+"""Of one job in an app that has just started, which also makes its two containers and an entry in their index."""
 ENDS_WELL = "the job waits a little and goes on: one CSV, byte for byte, and no try lost"
 TRIED_LATER = "the error names the medium and what to do; the next delivery ends well"
 

@@ -32,6 +32,7 @@ def through(services: Services, connection_string: str, patience: Patience) -> S
         account=account,
         results=account.results(settings.output_container),
         records=account.records(settings.jobs_container),
+        index=account.container_index(settings.jobs_container),
         _prepared=threading.Event(),
     )
 
