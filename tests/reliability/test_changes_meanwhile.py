@@ -20,10 +20,11 @@ EACH_STEP = "at each of the job's requests to storage"
 
 @pytest.fixture
 def proxy(storage: Storage, bench: Bench) -> Iterator[StorageProxy]:
-    """A proxy that the bench's storage is behind, its containers made already."""
+    """A proxy that the bench's storage is behind, with what a process's first job makes there made already."""
     with StorageProxy.running(storage) as running:
         bench.services = bench.start(MediaStorage=running.connection_string)
-        bench.services.prepare()
+        bench.upload("first.jpg")
+        bench.run("first.jpg")
         yield running
 
 
