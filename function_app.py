@@ -32,3 +32,21 @@ def analyse_media(client: blob.BlobClient) -> None:
     Raises to make the host try again, and at last put the event into the poison queue.
     """
     jobs.analyse_blob(_services, client.container_name, client.blob_name)
+
+
+@app.function_name("show_jobs")
+# Without a key, since a browser has none: the page itself decides who may see it (openface_runner.pages.gate).
+@app.route("jobs/{*path}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def show_jobs(req: func.HttpRequest) -> func.HttpResponse:
+    """Show where jobs stand; read-only."""
+    # Only here: the app's start needs neither templates nor plots.
+    from openface_runner import pages
+
+    answer = pages.site(_services.settings, _services.analyser.workspace).answer(
+        pages.Request(
+            path=req.route_params.get("path") or "",
+            query=dict(req.params),
+            headers={name.lower(): value for name, value in req.headers.items()},
+        )
+    )
+    return func.HttpResponse(answer.body, status_code=answer.status, headers=answer.headers, mimetype=answer.media_type)

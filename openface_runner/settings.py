@@ -27,6 +27,18 @@ class Capture(StrEnum):
     WILD = "wild"
 
 
+class JobsPage(StrEnum):
+    """Who may see the jobs page."""
+
+    SIGNED_IN = "signed_in"
+    """Who signed in through the authentication of Azure's App Service."""
+    LOCAL = "local"
+    """Who asks on the machine itself, by a name of its loopback."""
+    OPEN = "open"
+    """Everybody who reaches it."""
+    OFF = "off"
+
+
 class SettingsError(ValueError):
     """One or more settings are wrong; the message names each variable, what it was and what it may be."""
 
@@ -95,6 +107,11 @@ class Settings(BaseSettings):
         50_000_000, gt=0, description="Pixels of an image or a video frame (width times height), at most."
     )
     max_duration: float = Field(900, gt=0, description="Seconds that a video may last.")
+    jobs_page: JobsPage = Field(
+        JobsPage.SIGNED_IN,
+        description="Who sees the jobs page: `signed_in` (through App Service authentication), `local` (on this "
+        "machine only), `open` (everybody), `off`.",
+    )
     work_dir: Path | None = Field(
         None, description="Folder for working folders, one a job; empty: the system's temporary folder."
     )

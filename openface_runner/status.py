@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from openface_runner.outcomes import Outcome
-from openface_runner.records import HOST_TRIES, State
+from openface_runner.records import HOST_TRIES, Record, State
 
 
 class Status(StrEnum):
@@ -62,6 +62,24 @@ def status_of(state: State, outcome: Outcome | None, *, attempts: int, held: boo
         return Status.GAVE_UP
     # Without a holder, a record that says "running" is one whose process died, or (at its first try) is just coming.
     return Status.RETRYING if attempts else Status.WAITING
+
+
+def explain(status: Status, record: Record | None) -> tuple[str, str]:
+    """What there is to say of a job to a person who isn't a developer: what happened, and what to do."""
+    if record is not None and status in (Status.DONE, Status.FAILED, Status.WITHDRAWN):
+        return record.message, record.advice
+    if status is Status.GAVE_UP:
+        return (
+            "It was tried as often as is done by itself, and failed for a reason other than the file.",
+            "Tell the operator, who can mend the reason and have it tried again.",
+        )
+    if status is Status.RETRYING:
+        if record is not None and record.state is State.RETRYING:
+            return record.message, "Nothing to do: it is tried again by itself."
+        return "The last try was cut off.", "Nothing to do: it is tried again by itself."
+    if status is Status.RUNNING:
+        return "It is being analysed.", "Nothing to do but wait."
+    return "It is in the queue; no try has begun.", "Nothing to do but wait."
 
 
 @dataclass(frozen=True, kw_only=True)

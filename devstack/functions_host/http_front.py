@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import logging
 import re
 import uuid
@@ -39,6 +40,12 @@ class HttpFunction:
         """The route as aiohttp writes it."""
         return _PREFIX + _PLACEHOLDER.sub(lambda match: f"{{{match[2]}{':.*' if match[1] else ''}}}", self.route)
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All that it answers to: a rest of the path may be missing, with the slash before it."""
+        without, rest, _ = self.route.rpartition("/{*")
+        return (self.path, _PREFIX + without) if rest else (self.path,)
+
 
 def http_functions(functions: Iterable[AppFunction]) -> list[HttpFunction]:
     """Those of the functions that requests start."""
@@ -56,8 +63,8 @@ def http_functions(functions: Iterable[AppFunction]) -> list[HttpFunction]:
 def add_routes(router: web.UrlDispatcher, functions: Iterable[HttpFunction], worker: WorkerSupervisor) -> None:
     """Serve these functions."""
     for function in functions:
-        for method in function.methods:
-            router.add_route(method, function.path, _Handler(function, worker).handle)
+        for method, path in itertools.product(function.methods, function.paths):
+            router.add_route(method, path, _Handler(function, worker).handle)
 
 
 class _Handler:

@@ -20,7 +20,7 @@ import json
 
 @app.route(route="echo/{*path}", methods=["GET", "POST"], auth_level=func.AuthLevel.ANONYMOUS)
 def echo(req: func.HttpRequest) -> func.HttpResponse:
-    told = {"path": req.route_params["path"], "params": dict(req.params), "method": req.method,
+    told = {"path": req.route_params.get("path", ""), "params": dict(req.params), "method": req.method,
             "header": req.headers.get("X-Mine"), "body": req.get_body().decode()}
     return func.HttpResponse(json.dumps(told), mimetype="application/json", status_code=203, headers={"x-own": "mine"})
 
@@ -57,6 +57,7 @@ def test_a_request_reaches_its_function_and_the_answer_comes_back(host: Devstack
         "path": "a/b c/ä.jpg", "params": {"x": "1", "y": "&"}, "method": "POST", "header": "yes", "body": "text",
     }  # fmt: skip
     assert json.loads(ask(host, "/api/echo/")[2])["path"] == ""
+    assert json.loads(ask(host, "/api/echo")[2])["path"] == ""
 
 
 def test_a_function_that_raises_is_a_500_without_its_words(host: Devstack) -> None:
