@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -16,6 +17,9 @@ from devstack.errors import AzuriteNotInstalled
 from devstack.running import Devstack, running_storage
 from tests.support.bench import Bench
 from tests.support.missing import skip_or_fail
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytest_plugins = ["tests.support.fault_report"]
 
@@ -29,6 +33,23 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
         except AzuriteNotInstalled as error:
             skip_or_fail(error)
         yield account
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser; a module's, since while it runs its thread can run no event loop of another's."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        skip_or_fail("There is no Chromium here; on Debian: apt install chromium.")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        skip_or_fail(error)
+    with sync_playwright() as playwright:
+        # Root, which containers and CI machines often are, can't have Chromium's own sandbox.
+        running = playwright.chromium.launch(executable_path=path, chromium_sandbox=os.geteuid() != 0)
+        yield running
+        running.close()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.missing import skip_or_fail
+from tests.support.browsing import barriers, fits, quiet_page
 from tests.support.samples import RECORDINGS
 
 if TYPE_CHECKING:
@@ -134,22 +134,6 @@ def test_wrong_use_ends_with_2_and_says_what_is_wrong(tmp_path: Path, words: lis
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        skip_or_fail("There is no Chromium here; on Debian: apt install chromium.")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError as error:
-        skip_or_fail(error)
-    with sync_playwright() as playwright:
-        # Root, which containers and CI machines often are, can't have Chromium's own sandbox.
-        running = playwright.chromium.launch(executable_path=path, chromium_sandbox=os.geteuid() != 0)
-        yield running
-        running.close()
-
-
-@pytest.fixture(scope="module")
 def report_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     csvs = put(folder, clip=FACE_THEN_NONE, two=TWO_FACES)
@@ -163,24 +147,22 @@ def report_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=[(390, "light"), (1280, "dark")], ids=["phone, light", "desk, dark"])
 def page(browser: Browser, report_file: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
     width, scheme = request.param
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("dialog", lambda dialog: wrong.append(dialog.message))
-    page.on("request", lambda sent: wrong.append(sent.url) if sent.url != report_file.as_uri() else None)
-    page.goto(report_file.as_uri())
-    yield page
-    context.close()
-    assert wrong == [], "no message, no script from a name, no request"
+    address = report_file.as_uri()
+    with quiet_page(browser, width=width, scheme=scheme, origin=address, offline=True) as page:
+        page.goto(address)
+        yield page
 
 
 def test_a_report_opens_from_a_file_with_no_network_and_no_complaint(page: Page) -> None:
     page.get_by_role("img", name="Gaze direction over time").scroll_into_view_if_needed()
     page.locator("[data-chart=gaze] canvas").wait_for()
     assert page.get_by_role("heading", name=HOSTILE).is_visible()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
+    assert fits(page)
+
+
+def test_a_report_has_no_barriers(page: Page) -> None:
+    page.locator("[data-chart=confidence] canvas").wait_for()
+    assert barriers(page) == []
 
 
 def test_charts_are_drawn_when_they_come_into_view(page: Page) -> None:
