@@ -25,7 +25,7 @@ from tests.support.process_ends import ends
 from tests.support.samples import RECORDINGS, sample
 from tests.support.worker_process import RealWorker
 
-FUNCTION = "analyse_media"
+FUNCTION, PAGE = "analyse_media", "show_jobs"
 AT_ONCE = 6
 # What the names of the app's own containers begin with here.
 WRITTEN = "real-worker-"
@@ -78,14 +78,14 @@ def account(storage: Storage) -> Iterator[Account]:
 
 
 class StartWorker(Protocol):
-    def __call__(self, bin_dir: Path) -> AbstractContextManager[RealWorker]: ...
+    def __call__(self, bin_dir: Path, **settings: str) -> AbstractContextManager[RealWorker]: ...
 
 
 @pytest.fixture
 def start_worker(python: Path, storage: Storage, tmp_path: Path) -> StartWorker:
     """Starts a worker with the repository's app and this OpenFace."""
 
-    def start(bin_dir: Path) -> AbstractContextManager[RealWorker]:
+    def start(bin_dir: Path, **changes: str) -> AbstractContextManager[RealWorker]:
         (tmp_path / "work").mkdir()
         settings = {
             "FUNCTIONS_WORKER_RUNTIME": "python",
@@ -96,6 +96,7 @@ def start_worker(python: Path, storage: Storage, tmp_path: Path) -> StartWorker:
             "OUTPUT_CONTAINER": f"{WRITTEN}output",
             "JOBS_CONTAINER": f"{WRITTEN}jobs",
             "WORK_DIR": str(tmp_path / "work"),
+            **changes,
         }
         return RealWorker.running(python, REPOSITORY, settings=settings, state_dir=tmp_path)
 
@@ -111,14 +112,14 @@ def openface(folder: Path, on_media: str = GOOD_IMAGE, on_clips: str = GOOD_VIDE
     return install(folder / "bin", image=image, video=video)
 
 
-def test_the_worker_finds_the_function_and_binds_it_to_every_containers_events(
+def test_the_worker_finds_the_functions_and_binds_one_to_every_containers_events(
     start_worker: StartWorker, tmp_path: Path
 ) -> None:
     with start_worker(openface(tmp_path)) as worker:
         assert worker.indexed.succeeded, worker.indexed.message
-    (function,) = worker.functions
-    assert function["name"] == FUNCTION
-    (trigger,) = function["bindings"]
+    bindings = {function["name"]: function["bindings"] for function in worker.functions}
+    assert set(bindings) == {FUNCTION, PAGE}
+    (trigger,) = bindings[FUNCTION]
     # The last of them: only the blob's name travels to the worker, not its content.
     assert (trigger["type"], trigger["source"], trigger["connection"], trigger["properties"]) == (
         "blobTrigger",
@@ -139,6 +140,27 @@ def test_an_uploaded_face_becomes_a_csv(start_worker: StartWorker, account: Acco
     written = account.written_for(medium)
     assert set(written) == {result, record}
     assert written[result] == (RECORDINGS / "image-face/outputs/out/face.csv").read_bytes()
+
+
+def test_the_jobs_page_is_for_people_who_signed_in(start_worker: StartWorker, account: Account, tmp_path: Path) -> None:
+    medium = account.upload("face.jpg")
+    address = f"https://app.example/api/jobs/{medium.container_name}"
+    with start_worker(openface(tmp_path), WEBSITE_AUTH_ENABLED="True") as worker:
+        route = next(
+            binding["route"]
+            for function in worker.functions
+            for binding in function["bindings"]
+            if binding["type"] == "httpTrigger"
+        )
+        assert route == "jobs/{*path}"
+        worker.invoke(FUNCTION, medium)
+        for headers, status in (({}, 403), ({"x-ms-client-principal-id": "somebody"}, 200)):
+            answer = worker.get(PAGE, address, route={"path": medium.container_name}, headers=headers)
+            assert answer.succeeded, answer.stack_trace
+            assert answer.http["status"] == status
+            assert answer.http["headers"]["content-type"] == "text/html; charset=utf-8"
+            assert answer.http["headers"]["Content-Security-Policy"].startswith("default-src 'none'")
+            assert (medium.blob_name in answer.http["text"]) == (status == 200)
 
 
 def test_a_job_that_fails_tells_the_host_why(start_worker: StartWorker, account: Account, tmp_path: Path) -> None:

@@ -59,6 +59,8 @@ _PROTOS = SimpleNamespace(
     FunctionMetadataResponse=_Message,
     FunctionLoadResponse=_Message,
     InvocationResponse=_Message,
+    TypedData=_Message,
+    RpcHttp=_Message,
 )
 
 
@@ -88,18 +90,32 @@ class Host:
         return {**answer, "functions": functions}
 
     async def invoke(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Run a function with one SDK-type binding (ModelBindingData) and its trigger's metadata."""
-        data = request["model_binding_data"]
-        binding = _Message(**{**data, "content": data["content"].encode()})
+        """Run a function with one SDK-type binding (ModelBindingData) and its trigger's metadata, or with a request."""
+        data = _http(request["http"]) if "http" in request else _binding(request["model_binding_data"])
         invocation = _Message(
             invocation_id=request["id"],
             function_id=self._ids[request["function"]],
-            input_data=[_OneOf("data", _OneOf("model_binding_data", binding), name=request["parameter"])],
+            input_data=[_OneOf("data", data, name=request["parameter"])],
             trigger_metadata={name: _OneOf(kind, value) for name, (kind, value) in request["trigger_metadata"].items()},
             trace_context=_Message(trace_parent="", trace_state="", attributes={}),
             retry_context=_Message(retry_count=0, max_retry_count=0, exception=None),
         )
-        return _outcome(await _ask(library.invocation_request, invocation_request=invocation))
+        response = await _ask(library.invocation_request, invocation_request=invocation)
+        outcome = _outcome(response)
+        if "http" in request and outcome["succeeded"]:
+            answer = response.return_value.http
+            body = vars(answer.body)
+            text = body["bytes"].decode() if "bytes" in body else body["string"]
+            outcome["http"] = {"status": int(answer.status_code), "headers": answer.headers, "text": text}
+        return outcome
+
+
+def _binding(data: dict[str, Any]) -> _OneOf:
+    return _OneOf("model_binding_data", _Message(**{**data, "content": data["content"].encode()}))
+
+
+def _http(request: dict[str, Any]) -> _OneOf:
+    return _OneOf("http", _Message(**request, body=_OneOf("bytes", b"")))
 
 
 async def _ask(handler: Callable[[Any], Awaitable[Any]], **request: _Message) -> Any:

@@ -9,7 +9,7 @@ import subprocess
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -29,6 +29,8 @@ class Answer:
     succeeded: bool
     message: str
     stack_trace: str
+    http: Mapping[str, Any] = field(default_factory=dict)
+    """Status, headers and text, where a request started the function."""
 
 
 class RealWorker:
@@ -129,6 +131,23 @@ class RealWorker:
             invocation = received.pop("id")
             answers[invocation] = Answer(**received)
         return [answers[invocation] for invocation in ids]
+
+    def get(self, function: str, url: str, *, route: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+        """Run a function that a request starts; its answer has ``http``.
+
+        Arguments:
+            url: what was asked for.
+            route: the parts of the address that the function's route names.
+            headers: by names in lower case, as the .NET host passes them on.
+        """
+        (bindings,) = (found["bindings"] for found in self.functions if found["name"] == function)
+        (trigger,) = (binding for binding in bindings if binding["type"] == "httpTrigger")
+        request = {"method": "GET", "url": url, "headers": dict(headers), "params": dict(route), "query": {}}
+        sent = {"id": "1", "function": function, "parameter": trigger["name"], "http": request, "trigger_metadata": {}}
+        self._channel.sendall(json.dumps(sent).encode() + b"\n")
+        received = self._receive()
+        del received["id"]
+        return Answer(**received)
 
     def _receive(self) -> dict[str, Any]:
         line = self._lines.readline()
