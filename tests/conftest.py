@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytest_plugins = ["tests.support.fault_report"]
+
+
+def pytest_configure() -> None:
+    """Let programs under test hear SIGINT: a shell has what it runs in the background ignore it, by inheritance."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
