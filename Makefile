@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3.13 "$$HOME"/.pyenv/versions/3.13.*/bin/p
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup setup-worker demo test image-test soak bench up lint format lock docs clean
+.PHONY: setup setup-worker demo test image-test soak bench up lint format lock docs screenshots clean
 
 setup: .venv/python.stamp .venv/standin.stamp devstack/node_modules/.stamp
 
@@ -46,6 +46,10 @@ lint: setup
 # The tables in docs/ that are made by running the product.
 docs: setup
 	$(BIN)/python -m tests.support.doc_tables
+
+# The pictures in docs/screenshots, of the demo's samples on the jobs page. Needs Chromium or Chrome.
+screenshots: setup
+	$(BIN)/python -m tests.support.screenshots
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import dropped, many_blobs, memory, overhead, start
+from benchmarks import dropped, jobs_page, many_blobs, memory, overhead, start
 from benchmarks.measuring import Result
 from benchmarks.setting import chosen_engine
 from devstack.stack import STATE_DIR
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[int], Result]] = {
     "memory": lambda _: memory.run(),
     "many_blobs": many_blobs.run,
     "start": start.run,
+    "jobs_page": jobs_page.run,
 }
 
 

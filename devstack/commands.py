@@ -14,7 +14,7 @@ from devstack.errors import NoOpenFace
 from devstack.event_grid import Bookmark, EventGrid
 from devstack.functions_host import app_settings, host
 from devstack.functions_host.host import HostOptions
-from devstack.ports import Ports
+from devstack.ports import LOOPBACK, Ports
 from devstack.stack import Layout, StackOptions
 from devstack.subscription import CORE_TOOLS_SECONDS, patiently
 
@@ -26,23 +26,23 @@ _log = logging.getLogger(__name__)
 _OPENFACE_SETTING = "OPENFACE_BIN_DIR"
 
 _HOW_TO_UPLOAD = """
-Ready. Upload an image or a video into a container whose name is a UUID, with the Azure CLI
+Ready. Upload images and videos, in another terminal:
 
-    id=$(uuidgen | tr A-Z a-z)
-    az storage container create --name $id --connection-string '{connection}'
-    az storage blob upload --container-name $id --file clip.mp4 --connection-string '{connection}'
+    export MediaStorage='{connection}'
+    .venv/bin/python -m openface_runner upload clip.mp4 --watch
 
-or with Python
+or with any other tool, into a container whose name is a UUID, by the connection string above.
 
-    import uuid; from pathlib import Path; from azure.storage.blob import BlobServiceClient
-    service = BlobServiceClient.from_connection_string("{connection}")
-    container = service.create_container(str(uuid.uuid4()))
-    container.upload_blob("clip.mp4", Path("clip.mp4").read_bytes()); print(container.container_name)
-
+The jobs page is at {page}
 Results appear as   openface-output/<container>/<name>.csv
 and job records as  openface-jobs/<container>/<name>.json
 The Functions host is at {host}. Ctrl-C stops everything.
 """
+
+
+def page_of(host_url: str) -> str:
+    """Where a host on this machine serves the jobs page: by the name that the page answers to."""
+    return f"{host_url.replace(LOOPBACK, 'localhost')}/api/jobs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,9 @@ async def up(place: Place, *, own_host: bool, openface: dict[str, str]) -> None:
     async with stack.running(options) as parts:
         default = parts.storage.ports.connection_string == Ports().connection_string
         connection = "UseDevelopmentStorage=true" if default else parts.storage.connection_string
-        print(_HOW_TO_UPLOAD.format(connection=connection, host=parts.host.url), flush=True)
+        print(
+            _HOW_TO_UPLOAD.format(connection=connection, host=parts.host.url, page=page_of(parts.host.url)), flush=True
+        )
         await parts.run()
 
 

@@ -14,8 +14,9 @@ from azure.storage.blob import ContainerClient, ContentSettings
 from rich.console import Console
 from rich.table import Table
 
-from devstack.commands import choose_openface
+from devstack.commands import choose_openface, page_of
 from devstack.errors import DevstackError
+from devstack.ports import Ports
 from devstack.running import Devstack
 from devstack.stack import REPOSITORY, STATE_DIR
 from openface_runner import results, storage
@@ -94,6 +95,7 @@ def main() -> int:
         return 1
     print(f"\nAll {len(SAMPLES)} samples came out as expected. CSVs: {_RESULTS}/")
     print(f"Plots of them: .venv/bin/python -m openface_runner report {_RESULTS}/*.csv")
+    print(f"The jobs page: 'make up' serves it at {page_of(Ports().host_url)}")
     return 0
 
 
