@@ -6,7 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from openface_runner.cli import analyse, doctor, replay, report
+from openface_runner.cli import analyse, doctor, fetch, jobs, replay, report, upload
+from openface_runner.cli.following import Refused
+from openface_runner.cli.wrong_use import WrongUse
 from openface_runner.outcomes import BrokenInstallation
 from openface_runner.settings import SettingsError
 
@@ -26,16 +28,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m openface_runner", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    analyse.add_command(commands)
-    doctor.add_command(commands)
-    replay.add_command(commands)
-    report.add_command(commands)
+    for command in (analyse, doctor, upload, jobs, fetch, report, replay):
+        command.add_command(commands)
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.run(arguments))
-    except (analyse.WrongUse, SettingsError, BrokenInstallation) as error:
+    except (WrongUse, SettingsError, BrokenInstallation) as error:
         print(f"openface_runner: {error}", file=sys.stderr)
         return WRONG_USE
+    except Refused as error:
+        print(f"openface_runner: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("openface_runner: stopped; no OpenFace is left running.", file=sys.stderr)
         return 130

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from openface_runner.analysis import Analyser
 from openface_runner.cancellation import Cancellation
+from openface_runner.cli.wrong_use import WrongUse
 from openface_runner.media.request import AuModel, Request
 from openface_runner.openface.batches import MOST_IMAGES
 from openface_runner.outcomes import BrokenInstallation, JobError, ShuttingDown
@@ -33,10 +34,6 @@ _MOST_AT_ONCE = 128
 
 _NOTICE_CTRL_C = 0.5
 """Seconds until it is noticed at the latest."""
-
-
-class WrongUse(ValueError):
-    """The command line asks for something that can't be done."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from openface_runner.cli.analyse import WrongUse
-from openface_runner.media.address import decline_reason
+from openface_runner.cli.wrong_use import WrongUse
+from openface_runner.media.address import decline_reason, printable
 from openface_runner.outcomes import JobError
 from openface_runner.records import Record, State
 from openface_runner.settings import Settings
@@ -161,7 +161,7 @@ class _Replay:
             left = not self._put_back(message) or left
         missing = [name for name in names if name not in found]
         for name in missing:
-            print(f"openface_runner: {_printable(name)} is not in the poison queue.", file=sys.stderr)
+            print(f"openface_runner: {printable(name)} is not in the poison queue.", file=sys.stderr)
         if not names and not number and not self._as_json:
             print(_EMPTY)
         return 1 if left or missing else 0
@@ -221,12 +221,7 @@ def _say(message: PoisonMessage, sentence: str, *, as_json: bool, **fields: Any)
         line = {**known, **text, "message": message.id, "since": since and since.isoformat(), **fields}
         print(json.dumps(line), flush=True)
         return
-    name = _printable(str(job) if job else f"message {message.text[:_SHOWN]!r}")
+    name = printable(str(job) if job else f"message {message.text[:_SHOWN]!r}")
     print(f"{name} ({'given up' if job else 'since'} {since:%Y-%m-%d %H:%M} UTC)" if since else name)
     for words in sentence.splitlines():
-        print(f"  {_printable(words)}", flush=True)
-
-
-def _printable(text: str) -> str:
-    # Names come from outside; a terminal would obey what is hidden in them.
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+        print(f"  {printable(words)}", flush=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openface_runner.cli.analyse import WrongUse
+from openface_runner.cli.wrong_use import WrongUse
 from openface_runner.results import Results, ResultsError, read
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from openface_runner.storage.source import Source, Version
 from openface_runner.storage.summaries import job_of
 
 A_PAGE = 5000
-"""Blobs in one answer of the service, at most: more media of a container are neither counted nor listed."""
+"""Blobs in one answer of the service, at most."""
 _AT_ONCE = 8
 """Requests."""
 _RECORD, _CSV = ".json", ".csv"
@@ -149,13 +149,17 @@ class Browser:
             following=page.following,
         )
 
-    def media(self, container: str) -> Media:
-        """The jobs of a container, the first 5,000 by name: three requests.
+    def media(self, container: str, *, most: int | None = A_PAGE) -> Media:
+        """The jobs of a container: three requests, and two more for each further 5,000 of them.
+
+        Arguments:
+            container: its name.
+            most: how many to list, at most; the first by name. All of them with None.
 
         Raises:
             StorageUnavailable: storage doesn't answer, or refuses.
         """
-        return self._media(container, self._poisoned())
+        return self._media(container, self._poisoned(), most)
 
     def medium(self, container: str, name: str) -> Medium | None:
         """One medium: five requests at most; None when there is neither a medium nor a record of one.
@@ -200,9 +204,9 @@ class Browser:
             return True
         return False
 
-    def _media(self, container: str, poisoned: set[tuple[str, str]]) -> Media:
-        uploaded, more_media = _first_page(self._service.get_container_client(container), "")
-        records, more_records = _first_page(self._jobs, f"{container}/")
+    def _media(self, container: str, poisoned: set[tuple[str, str]], most: int | None = A_PAGE) -> Media:
+        uploaded, more_media = _listed(self._service.get_container_client(container), "", most)
+        records, more_records = _listed(self._jobs, f"{container}/", most)
         jobs = {}
         media = {} if uploaded is None else {medium.name: medium for medium in _media_of(container, uploaded)}
         for blob in records or ():
@@ -247,15 +251,21 @@ def _media_of(container: str, blobs: Iterable[BlobProperties]) -> Iterator[BlobP
             yield blob
 
 
-def _first_page(client: ContainerClient, prefix: str) -> tuple[list[BlobProperties] | None, bool]:
-    """The first page of a listing, None when there is no such container; and whether there are more."""
+def _listed(client: ContainerClient, prefix: str, most: int | None) -> tuple[list[BlobProperties] | None, bool]:
+    """What a container holds, None when it isn't there; and whether there are more."""
+    blobs: list[BlobProperties] = []
+    following: str | None = None
     with storage_errors(f"list {client.container_name}"):
-        listed = client.list_blobs(name_starts_with=prefix or None, include=["metadata"], results_per_page=A_PAGE)
-        try:
-            blobs, following = page_of(listed)
-        except ResourceNotFoundError:
-            return None, False
-        return blobs, following is not None
+        while most is None or len(blobs) < most:
+            listed = client.list_blobs(name_starts_with=prefix or None, include=["metadata"], results_per_page=A_PAGE)
+            try:
+                page, following = page_of(listed, following)
+            except ResourceNotFoundError:
+                return None, False
+            blobs += page
+            if following is None:
+                return blobs, False
+    return blobs, True
 
 
 def _properties(client: ContainerClient, name: str) -> BlobProperties | None:
