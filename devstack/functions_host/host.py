@@ -188,7 +188,7 @@ async def _listen(
 
 
 def _say_what_was_found(everything: tuple[AppFunction, ...], functions: Mapping[str, BlobFunction]) -> None:
-    requested = {function.name: function.path for function in http_functions(everything)}
+    requested = {function.name: function.address for function in http_functions(everything)}
     for function in everything:
         if function.name in requested:
             _log.info("Found function %s: a request to %s.", function.name, requested[function.name])

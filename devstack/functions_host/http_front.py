@@ -36,15 +36,16 @@ class HttpFunction:
     methods: tuple[str, ...]
 
     @property
-    def path(self) -> str:
-        """The route as aiohttp writes it."""
-        return _PREFIX + _PLACEHOLDER.sub(lambda match: f"{{{match[2]}{':.*' if match[1] else ''}}}", self.route)
+    def address(self) -> str:
+        """Where it answers, with the route as the app has it."""
+        return f"{_PREFIX}{self.route}"
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """All that it answers to: a rest of the path may be missing, with the slash before it."""
-        without, rest, _ = self.route.rpartition("/{*")
-        return (self.path, _PREFIX + without) if rest else (self.path,)
+        """All that it answers to, as aiohttp writes it: a rest may be missing, with the slash before it."""
+        whole = _PLACEHOLDER.sub(lambda match: f"{{{match[2]}{':.*' if match[1] else ''}}}", self.address)
+        without, rest, _ = self.address.rpartition("/{*")
+        return (whole, without) if rest else (whole,)
 
 
 def http_functions(functions: Iterable[AppFunction]) -> list[HttpFunction]:

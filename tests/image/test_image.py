@@ -170,6 +170,9 @@ def test_azures_own_worker_library_finds_and_runs_the_function_in_the_container(
             assert answer.succeeded, answer.stack_trace
             result = service.get_blob_client("image-test-output", f"{medium.container_name}/face.jpg.csv")
             assert result.download_blob().readall() == (RECORDINGS / "image-face/outputs/out/face.csv").read_bytes()
+        page = worker.get("show_jobs", "http://localhost/api/jobs", route={"path": ""}, headers={"host": "localhost"})
+        assert page.succeeded, page.stack_trace
+        assert (page.http["status"], "nobody can" in page.http["text"]) == (403, True), "before there is a sign-in"
 
 
 def test_it_runs_as_an_ordinary_user_who_can_write_where_the_host_does(builder: Builder, image: str) -> None:
