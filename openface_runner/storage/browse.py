@@ -19,7 +19,7 @@ from openface_runner.storage.claims import Records
 from openface_runner.storage.connection import service_client
 from openface_runner.storage.container_index import ContainerIndex
 from openface_runner.storage.errors import storage_errors
-from openface_runner.storage.listing import page_of
+from openface_runner.storage.listing import Listed, page_of_blobs
 from openface_runner.storage.names import medium_of, result_name
 from openface_runner.storage.poison import A_PERSONS_PATIENCE, PoisonQueue, connect_poison_queue
 from openface_runner.storage.source import Source, Version
@@ -219,7 +219,7 @@ class Browser:
                 container=container,
                 name=name,
                 status=Status.GAVE_UP if (container, name) in poisoned else Status.WAITING,
-                bytes=medium.size,
+                bytes=medium.bytes,
                 uploaded=medium.last_modified,
             )
         return Media(
@@ -228,7 +228,7 @@ class Browser:
             gone=uploaded is None,
         )
 
-    def _name_in(self, blob: BlobProperties) -> str | None:
+    def _name_in(self, blob: Listed) -> str | None:
         """The medium's name where the record's had to be cut."""
         with storage_errors(f"read the record {blob.name}"), contextlib.suppress(ResourceNotFoundError, ValueError):
             return Record.model_validate_json(self._jobs.download_blob(blob.name).readall()).blob
@@ -244,22 +244,21 @@ class Browser:
         return {(message.job.container, message.job.blob) for message in self._poison.glance() if message.job}
 
 
-def _media_of(container: str, blobs: Iterable[BlobProperties]) -> Iterator[BlobProperties]:
+def _media_of(container: str, blobs: Iterable[Listed]) -> Iterator[Listed]:
     for blob in blobs:
-        is_directory = (blob.metadata or {}).get("hdi_isfolder", "").lower() == "true"
+        is_directory = blob.metadata.get("hdi_isfolder", "").lower() == "true"
         if not is_directory and decline_reason(container, blob.name) is None:
             yield blob
 
 
-def _listed(client: ContainerClient, prefix: str, most: int | None) -> tuple[list[BlobProperties] | None, bool]:
+def _listed(client: ContainerClient, prefix: str, most: int | None) -> tuple[list[Listed] | None, bool]:
     """What a container holds, None when it isn't there; and whether there are more."""
-    blobs: list[BlobProperties] = []
+    blobs: list[Listed] = []
     following: str | None = None
     with storage_errors(f"list {client.container_name}"):
         while most is None or len(blobs) < most:
-            listed = client.list_blobs(name_starts_with=prefix or None, include=["metadata"], results_per_page=A_PAGE)
             try:
-                page, following = page_of(listed, following)
+                page, following = page_of_blobs(client, prefix, A_PAGE, following)
             except ResourceNotFoundError:
                 return None, False
             blobs += page

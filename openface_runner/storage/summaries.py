@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from azure.storage.blob import BlobProperties
-
 from openface_runner.outcomes import Outcome
 from openface_runner.records import Record, State, Step
 from openface_runner.status import Job, status_of
+from openface_runner.storage.listing import Listed
 from openface_runner.storage.names import decoded, encoded
 
 
@@ -29,7 +28,7 @@ def summary(record: Record) -> dict[str, str]:
     return encoded({key: str(value) for key, value in values.items() if value is not None})
 
 
-def job_of(container: str, name: str, blob: BlobProperties, *, medium: BlobProperties | None, poisoned: bool) -> Job:
+def job_of(container: str, name: str, blob: Listed, *, medium: Listed | None, poisoned: bool) -> Job:
     """What a listing shows of a job.
 
     Arguments:
@@ -38,19 +37,19 @@ def job_of(container: str, name: str, blob: BlobProperties, *, medium: BlobPrope
         medium: as listed; None when it was deleted.
         poisoned: whether its event is in the poison queue.
     """
-    metadata = blob.metadata or {}
+    metadata = blob.metadata
     outcome = _outcome(metadata.get("outcome", ""))
     attempts = _number(metadata, "attempts") or 0
     return Job(
         container=container,
         name=name,
         status=status_of(
-            _state(metadata), outcome, attempts=attempts, held=blob.lease.state == "leased", poisoned=poisoned
+            _state(metadata), outcome, attempts=attempts, held=blob.lease_state == "leased", poisoned=poisoned
         ),
         outcome=outcome,
         progress=_number(metadata, "progress"),
         attempts=attempts,
-        bytes=medium.size if medium else None,
+        bytes=medium.bytes if medium else None,
         uploaded=medium.last_modified if medium else None,
         began=_moment(metadata, "began"),
         ended=_moment(metadata, "ended"),
