@@ -34,6 +34,7 @@ _SOON, _LATER = 2.0, 15.0
 """Seconds after which a page asks again: while something goes on, and while nothing does."""
 _SHARE = 10
 """A look that took a second is repeated after so many at the soonest."""
+_MANY_DIGITS = 9
 _NAME_HEADER = "x-ms-client-principal-name"
 
 
@@ -74,7 +75,7 @@ class Site:
         except UnknownPage:
             return redirect(addresses.ROOT)
         except JobError as error:
-            return _message(HTTPStatus.SERVICE_UNAVAILABLE, "Storage can't be read now", str(error), again=_LATER)
+            return _message(HTTPStatus.SERVICE_UNAVAILABLE, "This can't be shown now", str(error), again=_LATER)
 
     def _dispatch(self, request: Request) -> Answer:
         first, _, rest = request.path.strip("/").partition("/")
@@ -198,9 +199,6 @@ def _interval(began: float, *, idle: bool) -> float:
 def _page_number(text: str | None, count: int) -> int:
     number = int(text) if text and text.isdecimal() and len(text) < _MANY_DIGITS else 1
     return min(max(1, number), max(1, -(-count // _MEDIA)))
-
-
-_MANY_DIGITS = 9
 
 
 def _newest_first(job: Job) -> tuple[float, str]:

@@ -167,35 +167,36 @@ class Browser:
         Raises:
             StorageUnavailable: storage doesn't answer, or refuses.
         """
+        if decline_reason(container, name) is not None:
+            # Out of an address, such a name could lead to another container.
+            return None
         source = Source(self._service, container, name)
         version = source.look()
         properties = _properties(self._jobs, result_name(source, _RECORD))
-        if properties is None:
+        record = self._records.read(container, name) if properties else None
+        poisoned = (container, name) in self._poisoned()
+        if properties is None or record is None:
             if version is None or version.is_directory:
                 return None
-            status = Status.GAVE_UP if (container, name) in self._poisoned() else Status.WAITING
-            return Medium(status=status, version=version, record=None, csv=None)
-        record = self._records.read(container, name)
-        if record is None:
-            return None
+            return Medium(status=Status.GAVE_UP if poisoned else Status.WAITING, version=version, record=None, csv=None)
         status = status_of(
             record.state,
             record.outcome,
             attempts=record.attempts,
             held=properties.lease.state == "leased",
-            poisoned=(container, name) in self._poisoned(),
+            poisoned=poisoned,
         )
         return Medium(status=status, version=version, record=record, csv=self._csv(source))
 
     def record_text(self, container: str, name: str) -> bytes | None:
-        """A medium's record as it is in storage; None when there is none."""
+        """The record of a medium that was found, as it is in storage; None when there is none."""
         source = Source(self._service, container, name)
         with storage_errors(f"read the record of {source}"), contextlib.suppress(ResourceNotFoundError):
             return self._jobs.download_blob(result_name(source, _RECORD)).readall()
         return None
 
     def download_csv(self, container: str, name: str, path: Path) -> bool:
-        """Stream a medium's CSV into a file; whether there is one."""
+        """Stream the CSV of a medium that was found into a file; whether there is one."""
         source = Source(self._service, container, name)
         with storage_errors(f"download the result of {source}"), contextlib.suppress(ResourceNotFoundError):
             content = self._output.download_blob(result_name(source, _CSV))
@@ -211,7 +212,7 @@ class Browser:
         media = {} if uploaded is None else {medium.name: medium for medium in _media_of(container, uploaded)}
         for blob in records or ():
             name = medium_of(container, blob.name, _RECORD) or self._name_in(blob)
-            if name:
+            if name and decline_reason(container, name) is None:
                 there = (container, name) in poisoned
                 jobs[name] = job_of(container, name, blob, medium=media.pop(name, None), poisoned=there)
         for name, medium in media.items():

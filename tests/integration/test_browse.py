@@ -144,6 +144,20 @@ def test_what_is_no_medium_is_neither_listed_nor_found(bench: Bench, browser: Br
     assert browser.media(str(uuid.uuid4())).gone
 
 
+@pytest.mark.parametrize("name", ["../OTHER/face.jpg", "x/../../OTHER/face.jpg", "..\\OTHER\\face.jpg", "."])
+def test_no_name_leads_into_another_container(bench: Bench, browser: Browser, name: str) -> None:
+    bench.run()
+    assert browser.medium(str(uuid.uuid4()), name.replace("OTHER", bench.container)) is None
+
+
+def test_a_record_that_can_not_be_understood_is_taken_for_none(bench: Bench, browser: Browser) -> None:
+    bench.run()
+    bench.record_blob.upload_blob(b"{", overwrite=True)
+    medium = browser.medium(bench.container, "face.jpg")
+    assert medium is not None
+    assert (medium.status, medium.record) == (Status.WAITING, None)
+
+
 def test_a_medium_tells_of_its_record_its_result_and_whether_it_is_still_the_one_that_was_measured(
     bench: Bench, browser: Browser
 ) -> None:
