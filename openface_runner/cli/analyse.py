@@ -9,24 +9,21 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openface_runner.analysis import Analyser
 from openface_runner.cancellation import Cancellation
+from openface_runner.cli.files import check_that_they_are_files, make_folder, written_whole
+from openface_runner.cli.progress import bar
 from openface_runner.cli.wrong_use import WrongUse
 from openface_runner.media.request import AuModel, Request
 from openface_runner.openface.batches import MOST_IMAGES
 from openface_runner.outcomes import BrokenInstallation, JobError, ShuttingDown
 from openface_runner.records import Record, State, Step
 from openface_runner.settings import Capture, Settings
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
-
 
 _MOST_AT_ONCE = 128
 """Files in work: enough to fill the runs that images share. All but a few of them only wait."""
@@ -74,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     analyser = Analyser.from_settings(settings)
     request = Request(capture=arguments.capture or settings.default_capture, au_model=arguments.au_model)
-    _make_folder(arguments.out)
+    make_folder(arguments.out)
     analyser.workspace.sweep()
     if not analyser.engine.is_openface:
         print(f"These are not OpenFace's numbers: measured with {analyser.engine}.", file=sys.stderr)
@@ -82,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     one = partial(_analyse_one, analyser, request, arguments.out, cancellation)
     results = []
     at_once = min(len(arguments.files), settings.openface_processes * MOST_IMAGES, _MOST_AT_ONCE)
-    with _progress(len(arguments.files)) as progress, ThreadPoolExecutor(at_once) as pool:
+    with bar("analysing", len(arguments.files)) as progress, ThreadPoolExecutor(at_once) as pool:
         try:
             for future in _as_they_end([pool.submit(one, file) for file in arguments.files]):
                 results.append(future.result())
@@ -104,9 +101,7 @@ def _as_they_end(futures: Iterable[Future[_Result]]) -> Iterator[Future[_Result]
 
 
 def _check_names(files: Sequence[Path], out: Path) -> None:
-    for file in files:
-        if not file.is_file():
-            raise WrongUse(f"{file} {'is a folder' if file.is_dir() else 'does not exist'}; name files.")
+    check_that_they_are_files(files)
     twice = [name for name, count in Counter(file.name for file in files).items() if count > 1]
     if twice:
         raise WrongUse(f"Several files are named {twice[0]!r} and would write the same result; use a DIR for each.")
@@ -127,13 +122,6 @@ def _record_of(out: Path, file: Path) -> Path:
     return out / f"{file.name}.json"
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WrongUse(f"The folder {folder} can't be made: {error.strerror}.") from error
-
-
 def _analyse_one(analyser: Analyser, request: Request, out: Path, cancellation: Cancellation, file: Path) -> _Result:
     asked = {"capture": request.capture, "au_model": request.au_model}
     record = Record(blob=file.name, state=State.RUNNING, request=asked, settings=analyser.fingerprint(request))
@@ -149,7 +137,8 @@ def _analyse_one(analyser: Analyser, request: Request, out: Path, cancellation: 
             record = record.given_up(error)
         else:
             if analysis.csv is not None:
-                _move_whole(analysis.csv, csv)
+                with written_whole(csv) as passing:
+                    shutil.copyfile(analysis.csv, passing)
             record = (
                 record.judged(analysis.verdict)
                 .reached(
@@ -162,25 +151,6 @@ def _analyse_one(analyser: Analyser, request: Request, out: Path, cancellation: 
             )
     _record_of(out, file).write_text(record.to_json() + "\n", encoding="utf-8")
     return _Result(source=file, record=record)
-
-
-def _move_whole(csv: Path, target: Path) -> None:
-    # Under a passing name first: the working folder may be on another disk, and a reader must never see half a CSV.
-    passing = target.with_name(f".{target.name}.part")
-    shutil.copyfile(csv, passing)
-    passing.replace(target)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Progress]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = TextColumn("analysing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        progress.add_task("analysing", total=total)
-        yield progress
 
 
 def _report(result: _Result, out: Path, *, as_json: bool) -> None:

@@ -5,23 +5,21 @@ from __future__ import annotations
 import argparse
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from openface_runner.cli import following
+from openface_runner.cli.files import make_folder, written_whole
 from openface_runner.cli.following import say, say_json, warn
-from openface_runner.cli.wrong_use import WrongUse
+from openface_runner.cli.progress import bar
 from openface_runner.outcomes import Outcome
 from openface_runner.status import Job, Status, explain
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from openface_runner.storage.browse import Browser
 
 _AT_ONCE = 4
@@ -64,10 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
         if media.gone and not media.jobs:
             warn(f"There is no container {arguments.container} in this account.")
             return 1
-        _make_folder(out)
+        make_folder(out)
         places = paths_for([job.name for job in media.jobs])
         good = True
-        with _progress(len(media.jobs)) as progress, ThreadPoolExecutor(_AT_ONCE) as pool:
+        with bar("fetching", len(media.jobs)) as progress, ThreadPoolExecutor(_AT_ONCE) as pool:
             tasks = [pool.submit(_fetch, browser, job, out / places[job.name]) for job in media.jobs]
             try:
                 for task in as_completed(tasks):
@@ -115,15 +113,13 @@ def _write(browser: Browser, job: Job, place: Path) -> _Fetched:
     record = browser.record_text(job.container, job.name)
     place.parent.mkdir(parents=True, exist_ok=True)
     if record is not None:
-        passing = _passing(place, ".json")
-        passing.write_bytes(record)
-        passing.replace(_with(place, ".json"))
+        with written_whole(_with(place, ".json")) as passing:
+            passing.write_bytes(record)
     csv = _with(place, ".csv")
     if job.outcome is Outcome.ANALYSED and job.status is Status.DONE:
-        passing = _passing(place, ".csv")
-        if browser.download_csv(job.container, job.name, passing):
-            # Only now under its name: whoever looks must never see half a CSV.
-            passing.replace(csv)
+        with written_whole(csv) as passing:
+            is_there = browser.download_csv(job.container, job.name, passing)
+        if is_there:
             return _Fetched(job=job, csv=csv, message="", is_good=True)
         return _Fetched(job=job, csv=None, message="Its CSV isn't in the output container.", is_good=False)
     # What an earlier fetch left would pass for this version's.
@@ -137,17 +133,6 @@ def _with(place: Path, suffix: str) -> Path:
     return place.with_name(f"{place.name}{suffix}")
 
 
-def _passing(place: Path, suffix: str) -> Path:
-    return place.with_name(f".{place.name}{suffix}.part")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WrongUse(f"The folder {folder} can't be made: {error.strerror}.") from error
-
-
 def _say(fetched: _Fetched, *, as_json: bool) -> None:
     job = fetched.job
     if as_json:
@@ -157,15 +142,3 @@ def _say(fetched: _Fetched, *, as_json: bool) -> None:
         say(f"{job.name} -> {fetched.csv}")
     else:
         say(f"{job.name}: {following.state_of(job)}. {fetched.message}")
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Progress]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    console = Console(stderr=True)
-    columns = TextColumn("fetching"), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        progress.add_task("fetching", total=total)
-        yield progress

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openface_runner.cli.files import written_whole
 from openface_runner.cli.wrong_use import WrongUse
 from openface_runner.results import Results, ResultsError, read
 
@@ -101,11 +102,9 @@ def _read_record(path: Path) -> Record:
 
 
 def _write(out: Path, page: str) -> None:
-    # Under a passing name first: whoever opens it must never see half a page.
-    passing = out.with_name(f".{out.name}.part")
     try:
-        passing.write_text(page, encoding="utf-8")
-        passing.replace(out)
+        with written_whole(out) as passing:
+            passing.write_text(page, encoding="utf-8")
     except OSError as error:
         raise WrongUse(f"The report {out} can't be written: {error.strerror}; name another file with --out.") from error
 

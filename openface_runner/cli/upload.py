@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openface_runner.cli import following
+from openface_runner.cli.files import check_that_they_are_files
 from openface_runner.cli.following import say, say_json, warn
 from openface_runner.cli.jobs import OneContainer, follow
+from openface_runner.cli.progress import bar
 from openface_runner.cli.wrong_use import WrongUse
 from openface_runner.media.address import decline_reason
 from openface_runner.settings import Capture
@@ -76,9 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(files: Sequence[Path]) -> None:
+    check_that_they_are_files(files)
     for file in files:
-        if not file.is_file():
-            raise WrongUse(f"{file} {'is a folder' if file.is_dir() else 'does not exist'}; name files.")
         if (reason := decline_reason(_ANY_CONTAINER, file.name)) is not None:
             raise WrongUse(f"{file.name!r} can't be the name of a medium: {reason}.")
     twice = [name for name, count in Counter(file.name for file in files).items() if count > 1]
@@ -89,10 +89,15 @@ def _check(files: Sequence[Path]) -> None:
 def _upload(uploads: Uploads, files: Sequence[Path], metadata: dict[str, str]) -> set[Path]:
     """Upload all files; those that could not be read."""
     failed = set()
-    with _progress(sum(file.stat().st_size for file in files)) as sent, ThreadPoolExecutor(_AT_ONCE) as pool:
+    total, counts = sum(file.stat().st_size for file in files), dict.fromkeys(files, 0)
+    with bar("uploading", total, of_bytes=True) as progress, ThreadPoolExecutor(_AT_ONCE) as pool:
 
         def one(file: Path) -> None:
-            uploads.put(file, file.name, metadata, lambda count: sent(file, count))
+            def sent(count: int) -> None:
+                counts[file] = count
+                progress.update(progress.task_ids[0], completed=sum(counts.values()))
+
+            uploads.put(file, file.name, metadata, sent)
 
         tasks = [(file, pool.submit(one, file)) for file in files]
         try:
@@ -106,21 +111,3 @@ def _upload(uploads: Uploads, files: Sequence[Path], metadata: dict[str, str]) -
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return failed
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[Path, int], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    console = Console(stderr=True)
-    columns = TextColumn("uploading"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    counts: dict[Path, int] = {}
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("uploading", total=total)
-
-        def sent(file: Path, count: int) -> None:
-            counts[file] = count
-            progress.update(bar, completed=sum(counts.copy().values()))
-
-        yield sent
