@@ -94,7 +94,7 @@ def still_there(processes: list[psutil.Process]) -> list[psutil.Process]:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_up_runs_everything_and_a_signal_stops_it(run_command: RunCommand, how: signal.Signals) -> None:
     up = run_command("up --own-host")
-    connection = up.until(r"from_connection_string\(\"(.*)\"\)")[1]
+    connection = up.until(r"MediaStorage='(.*)'")[1]
     up.until("Ctrl-C stops everything")
     upload_to(connection, "clip one.mp4")
     up.until("saw clip one.mp4")
@@ -148,7 +148,7 @@ def test_an_upload_while_nobody_listened_is_told_later_and_only_once(run_command
     assert storage.end() == 0, storage.seen
     for name in ("first.mp4", "second.mp4"):
         up = run_command("up --own-host")
-        connection = up.until(r"from_connection_string\(\"(.*)\"\)")[1]
+        connection = up.until(r"MediaStorage='(.*)'")[1]
         if name == "first.mp4":
             up.until("saw early.mp4")
         upload_to(connection, name)
