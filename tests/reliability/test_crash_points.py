@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from openface_runner.records import State
 from tests.support.bench import Bench
 from tests.support.fake_openface import GOOD_IMAGE
 from tests.support.fault_report import FAULTS
-from tests.support.job_process import with_short_claims
+from tests.support.job_process import LEASE_SECONDS, with_short_claims
 from tests.support.process_ends import ends
 from tests.support.samples import RECORDINGS
 from tests.support.storage_proxy import Predicate, Request, StorageProxy, call
@@ -64,10 +64,12 @@ def nth_about(medium: str, number: int) -> Predicate:
 
 
 @contextmanager
-def delivery(bench: Bench, proxy: StorageProxy, medium: str) -> Iterator[subprocess.Popen[str]]:
+def delivery(
+    bench: Bench, proxy: StorageProxy, medium: str, *, lease_seconds: int = LEASE_SECONDS
+) -> Iterator[subprocess.Popen[str]]:
     """A process with one delivery, its storage behind the proxy."""
     settings = bench.settings(MediaStorage=proxy.connection_string, PROVE_AT_START="false")
-    argv = [sys.executable, "-m", "tests.support.job_process", bench.container, medium]
+    argv = [sys.executable, "-m", "tests.support.job_process", bench.container, medium, str(lease_seconds)]
     environment = {"PATH": os.environ["PATH"], **settings}
     with subprocess.Popen(argv, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -78,19 +80,21 @@ def delivery(bench: Bench, proxy: StorageProxy, medium: str) -> Iterator[subproc
 
 def kill_at(bench: Bench, proxy: StorageProxy, point: CrashPoint) -> None:
     bench.upload(point.medium)
-    running: list[subprocess.Popen[str]] = []
-    killing = call(lambda _: running[0].kill(), after=point.after)
+    # Its first request may come before this thread is back from starting it.
+    running: Future[subprocess.Popen[str]] = Future()
+    killing = call(lambda _: running.result().kill(), after=point.after)
     rule = proxy.when(nth_about(point.medium, point.number), killing)
     with delivery(bench, proxy, point.medium) as process:
-        running.append(process)
+        running.set_result(process)
         _, errors = process.communicate()
-    assert process.returncode == -signal.SIGKILL, errors
-    assert len(rule.requests) == 1
+    assert len(rule.requests) == 1, f"{point} was never reached: {errors}"
+    assert process.returncode == -signal.SIGKILL, f"{point}: {errors}"
 
 
 def requests_of_a_good_job(bench: Bench, proxy: StorageProxy) -> list[Request]:
     bench.upload("good.jpg")
-    with delivery(bench, proxy, "good.jpg") as process:
+    # With claims so long that it needs no renewal even on a slow machine: its steps are those that every job takes.
+    with delivery(bench, proxy, "good.jpg", lease_seconds=60) as process:
         _, errors = process.communicate()
     assert process.returncode == 0, errors
     return [request for request in proxy.requests if about("good.jpg")(request)]

@@ -1,4 +1,4 @@
-"""One delivery in a process that a test may kill: ``python -m tests.support.job_process CONTAINER NAME``."""
+"""One delivery in a process that a test may kill: ``python -m tests.support.job_process CONTAINER NAME SECONDS``."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ LEASE_SECONDS = 15
 """The least that the service takes: tests wait for the end of claims."""
 
 
-def with_short_claims(services: Services) -> Services:
+def with_short_claims(services: Services, seconds: int = LEASE_SECONDS) -> Services:
     """The same app, with claims that outlive their holders by less."""
     jobs_container = services.settings.jobs_container
-    return replace(services, records=services.account.records(jobs_container, lease_seconds=LEASE_SECONDS))
+    return replace(services, records=services.account.records(jobs_container, lease_seconds=seconds))
 
 
-def main(container: str, name: str) -> None:
+def main(container: str, name: str, lease_seconds: int) -> None:
     """Deliver an event."""
-    services = with_short_claims(services_module.start())
+    services = with_short_claims(services_module.start(), lease_seconds)
     shutdown.stop_on_signals(services.running)
     analyse_blob(services, container, name)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
