@@ -17,6 +17,8 @@ from openface_runner.storage.source import Source, Version
 
 KEY_VARIABLE = "BLOBS_EXTENSION_KEY"
 """The environment variable with the system key ``blobs_extension`` of the running app."""
+ANALYSE_MEDIA = "Host.Functions.analyse_media"
+"""The function that takes media, as function_app.py names it."""
 _WEBHOOK = "/runtime/webhooks/blobs"
 _KEY_HEADER = "x-functions-key"
 """The host takes a key here before it looks for ``code=`` in the address; addresses end up in logs."""

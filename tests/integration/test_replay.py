@@ -61,8 +61,9 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.fault("OpenFace is killed at every try, until somebody mends it", "the job is put back and analysed")
+@pytest.mark.parametrize("has_expired", [False, True], ids=["within the week", "after its message has expired"])
 def test_a_job_that_was_given_up_is_shown_with_its_error_and_put_back_once_the_fault_is_mended(
-    operator: Operator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    operator: Operator, tmp_path: Path, capsys: pytest.CaptureFixture[str], has_expired: bool
 ) -> None:
     behaviour = tmp_path / "behaviour.sh"
     behaviour.write_text(only_on_samples(GOOD_IMAGE, otherwise="kill -KILL $$"))
@@ -79,7 +80,10 @@ def test_a_job_that_was_given_up_is_shown_with_its_error_and_put_back_once_the_f
         assert "5 tries, last error: KilledFromOutside: " in shown
 
         behaviour.write_text(GOOD_IMAGE)
-        assert main(["replay", "--all", "--host", stack.host.url]) == 0
+        if has_expired:
+            operator.queue.clear_messages()
+        which = f"{operator.container}/a face.jpg" if has_expired else "--all"
+        assert main(["replay", which, "--host", stack.host.url]) == 0
         assert "Put back." in capsys.readouterr().out
         assert stack.wait_until_settled(operator.container, "a face.jpg").succeeded
     record = connect().records("openface-jobs").read(operator.container, "a face.jpg")
@@ -115,11 +119,12 @@ def test_only_the_named_jobs_are_put_back_and_the_others_stay_visible(
 ) -> None:
     operator.poison("one.jpg", "two.jpg", "three.jpg")
     other = str(uuid.uuid4())
-    operator.poison("else.jpg", container=other)
+    operator.poison("else.jpg", container=other, upload=False)
     with webhook_server() as app:
         name = f"{operator.container}/two.jpg"
         assert main(["replay", name, "--host", app.address, "--json"]) == 0
         assert [(line["blob"], line["result"]) for line in lines(capsys)] == [("two.jpg", "posted")]
+        operator.media.delete_blob("two.jpg")
         assert main(["replay", operator.container, "--host", app.address]) == 0
     assert sorted(post.url.rpartition("/")[2] for post in app.posts) == ["one.jpg", "three.jpg", "two.jpg"]
     assert operator.visible_names() == ["else.jpg"]
