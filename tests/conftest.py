@@ -31,6 +31,20 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def _scheduled_as_before() -> Iterator[None]:
+    """Fail the test that leaves this process a real-time one: what is started later would be, too, and starve others.
+
+    SVT-AV1 does; see tests.support.video_encoding.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    before = os.sched_getscheduler(0)
+    yield
+    assert os.sched_getscheduler(0) == before
+
+
 @pytest.fixture(scope="session")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
     """An Azurite on ports of its own, for the whole session; each test uses containers of its own."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -66,6 +68,24 @@ def turned(degrees: int, *, square: bool = False) -> Recipe:
     return Recipe(chain=(*shape, *AGAINST[degrees]), rotation=degrees)
 
 
+@contextmanager
+def ordinary_scheduling() -> Iterator[None]:
+    """Take back at the end what SVT-AV1 does to the thread that encodes with it, and which others inherit.
+
+    Started by root it makes that thread a real-time one (SCHED_FIFO, 99), for good: from then on all that it starts
+    goes before everything else on the machine, and what spins starves the rest. Seen with 4.1.0.
+    """
+    if not hasattr(os, "sched_setscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
+
+
+@ordinary_scheduling()
 def encode(source: Path, target: Path, recipe: Recipe) -> Path:
     """Write the first frames of a clip anew, as the recipe says."""
     frames = list(_filtered(_decoded(source, recipe.frames), (*recipe.chain, f"format={recipe.pixels}")))

@@ -22,6 +22,7 @@ from tests.support.seen_images import (
     outcome_of,
     see,
 )
+from tests.support.video_encoding import ordinary_scheduling
 
 
 def test_every_kind_of_image_file_has_the_outcome_that_is_expected_of_it(files: list[ImageFile]) -> None:
@@ -72,7 +73,7 @@ def test_a_heic_of_10_bits_is_reduced_to_8(folder: Folder, mode: str) -> None:
 def test_an_avif_of_10_bits_is_reduced_to_8(folder: Folder) -> None:
     path = folder.path / "ten.avif"
     picture = folder.picture.resize((64, 48))
-    with av.open(str(path), "w", format="avif") as container:
+    with ordinary_scheduling(), av.open(str(path), "w", format="avif") as container:
         stream = container.add_stream("libsvtav1", rate=1)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p10le"
         frame = av.VideoFrame.from_image(picture)  # type: ignore[no-untyped-call]
