@@ -40,6 +40,13 @@ def give_up(bench: Bench, name: str = "face.jpg") -> None:
             bench.run(name)
 
 
+def end_two(bench: Bench) -> None:
+    """Let the job of ``face.jpg`` end with a result, and that of ``no picture.jpg`` without one."""
+    bench.run()
+    bench.upload("no picture.jpg", b"no picture")
+    bench.run("no picture.jpg")
+
+
 def results(lines: list[dict[str, Any]]) -> dict[str, str]:
     return {line["blob"]: line["result"] for line in lines}
 
@@ -63,9 +70,7 @@ def test_a_job_whose_message_expired_is_put_back_by_name(bench: Bench, replay: R
 def test_media_whose_events_were_lost_are_put_back_by_their_container_and_ended_jobs_are_not(
     bench: Bench, replay: Replay, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench.run()
-    bench.upload("no picture.jpg", b"no picture")
-    bench.run("no picture.jpg")
+    end_two(bench)
     bench.upload("lost/1.jpg")
     bench.upload("lost/2.jpg")
     with webhook_server() as app:
@@ -92,9 +97,7 @@ def test_an_overwritten_medium_whose_new_event_was_lost_is_put_back_by_its_name(
 def test_what_has_ended_needs_no_event_and_is_told_so(
     bench: Bench, replay: Replay, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench.run()
-    bench.upload("no picture.jpg", b"no picture")
-    bench.run("no picture.jpg")
+    end_two(bench)
     names = [f"{bench.container}/{name}" for name in ("face.jpg", "no picture.jpg")]
     with webhook_server() as app:
         code, lines, _ = replay(app, *names)
