@@ -52,14 +52,17 @@ def storage_as_a_person_sees_it() -> Iterator[None]:
     except ConnectionMissing as error:
         raise WrongUse(str(error)) from None
     except JobError as error:
-        # The error's own next step is the app's, which tries again by itself; a command doesn't.
-        raise Refused(
-            f"{error.what} Check the account, its network rules and your own roles, then run the command again."
-        ) from None
+        raise Refused(refusal(error)) from None
 
 
 class Refused(Exception):
     """Storage doesn't answer, or refuses; the message says what to do."""
+
+
+def refusal(error: JobError) -> str:
+    """What happened and what to do, for whoever ran a command."""
+    # The error's own next step is the app's, which tries again by itself; a command doesn't.
+    return f"{error.what} Check the account, its network rules and your own roles, then run the command again."
 
 
 def browser() -> Browser:

@@ -14,21 +14,19 @@ if TYPE_CHECKING:
     from openface_runner.storage import Account
     from openface_runner.storage.browse import Browser
     from openface_runner.storage.front_door import FrontDoor
-    from openface_runner.storage.poison import PoisonMessage, PoisonQueue
+    from openface_runner.storage.poison import Poisoned, PoisonMessage, PoisonQueue
 
 EMPTY = "The poison queue is empty."
-NOT_UNDERSTOOD = "It can't be understood: no app's blob trigger wrote it."
 _SHOWN = 200
 """Characters shown of a message that can't be understood."""
-_UNFINISHED = (Status.WAITING, Status.RETRYING, Status.GAVE_UP)
-"""Nobody sees from outside whether an event is on its way to them; told of twice, they are analysed once."""
 _DONE = {"posted": "Put back.", "gone": "The medium is gone, so there is nothing to put back."}
-_AS_IT_IS = {
+_NEEDS_NO_EVENT = {
     Status.RUNNING: "Nothing to put back: it is being analysed.",
     Status.DONE: "Nothing to put back: it is measured.",
     Status.FAILED: "Nothing to put back: its job has ended; its record says why. Upload it anew to try again.",
     Status.WITHDRAWN: _DONE["gone"],
 }
+"""All others do: nobody sees from outside whether one is on its way to them; told of twice, they are analysed once."""
 
 
 class PutBack:
@@ -91,11 +89,7 @@ class PutBack:
         return reason is None
 
     def _settle(self, message: PoisonMessage) -> str:
-        job = message.job
-        if job is None:
-            raise _Stays(NOT_UNDERSTOOD)
-        if (reason := decline_reason(job.container, job.blob)) is not None:
-            raise _Stays(f"Not a medium of this app: {reason}.")
+        job = ours(message.job)
         return self._announce(job.container, job.blob, job.function_id)
 
     def _announce(self, container: str, blob: str, function_id: str) -> str:
@@ -118,9 +112,10 @@ class PutBack:
         if medium is None:
             following.warn(f"{container}/{blob} is not in the poison queue, and there is no such medium.")
             return False
-        if medium.status in _UNFINISHED or (medium.is_outdated and medium.status is not Status.RUNNING):
+        why_not = _NEEDS_NO_EVENT.get(medium.status)
+        if why_not is None or (medium.is_outdated and medium.status is not Status.RUNNING):
             return self._tell_of(container, blob)
-        self._say(container, blob, _AS_IT_IS[medium.status], result="none")
+        self._say(container, blob, why_not, result="none")
         return True
 
     def _find_all(self, container: str) -> bool:
@@ -128,7 +123,7 @@ class PutBack:
         if media is None or (media.gone and not media.jobs):
             following.warn(f"{container} is not in the poison queue, and there is no such container of media.")
             return False
-        left = [job.name for job in media.jobs if job.status in _UNFINISHED and not job.gone]
+        left = [job.name for job in media.jobs if job.status not in _NEEDS_NO_EVENT and not job.gone]
         if not left and not self._as_json:
             following.say(f"{container}: nothing is left to put back.")
         told = [self._tell_of(container, name) for name in left if (container, name) not in self._met]
@@ -151,23 +146,33 @@ class PutBack:
         _print(f"{container}/{blob}", sentence, fields if self._as_json else None)
 
 
-class _Stays(Exception):
-    """A message that isn't to be put back; why, as a sentence."""
+class NotOurs(Exception):
+    """A message that isn't about a medium of this app; why, as a sentence."""
+
+
+def ours(job: Poisoned | None) -> Poisoned:
+    """What a message says.
+
+    Raises:
+        NotOurs: it can't be understood, or is about no medium of this app.
+    """
+    if job is None:
+        raise NotOurs("It can't be understood: no app's blob trigger wrote it.")
+    if (reason := decline_reason(job.container, job.blob)) is not None:
+        raise NotOurs(f"Not a medium of this app: {reason}.")
+    return job
 
 
 def _refusals() -> tuple[type[Exception], ...]:
     """What keeps one job from being put back, and not the next."""
     from openface_runner.storage.front_door import EventRefused
 
-    return _Stays, EventRefused, JobError
+    return NotOurs, EventRefused, JobError
 
 
 def explain(error: Exception) -> str:
     """What a person at a terminal is told of an error."""
-    if not isinstance(error, JobError):
-        return str(error)
-    # The error's own next step is the app's, which tries again by itself; this command doesn't.
-    return f"{error.what} Check the account, its network rules and your own roles, then run the command again."
+    return following.refusal(error) if isinstance(error, JobError) else str(error)
 
 
 def _is_one_of(message: PoisonMessage, names: Sequence[str]) -> bool:

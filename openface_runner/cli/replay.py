@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from openface_runner.cli import following
-from openface_runner.cli.putting_back import EMPTY, NOT_UNDERSTOOD, PutBack, explain, say_message
+from openface_runner.cli.putting_back import EMPTY, NotOurs, PutBack, explain, ours, say_message
 from openface_runner.cli.wrong_use import WrongUse
-from openface_runner.media.address import decline_reason
 from openface_runner.outcomes import JobError
 from openface_runner.records import Record, State
 from openface_runner.settings import Settings
@@ -91,16 +90,15 @@ class _Known:
     @classmethod
     def of(cls, job: Poisoned | None, account: Account, records: Records) -> _Known:
         """Ask storage; None for a message that can't be understood."""
-        if job is None:
-            return cls(trouble=NOT_UNDERSTOOD)
-        if (reason := decline_reason(job.container, job.blob)) is not None:
-            return cls(trouble=f"Not a medium of this app: {reason}.")
         try:
+            job = ours(job)
             gone = account.source(job.container, job.blob).look() is None
             return cls(gone=gone, record=records.read(job.container, job.blob))
-        except (JobError, ValueError) as error:
-            # A record that can't be read (ValueError) must not keep the list from being shown.
-            return cls(trouble=explain(error) if isinstance(error, JobError) else "Its record can't be understood.")
+        except (NotOurs, JobError) as error:
+            return cls(trouble=explain(error))
+        except ValueError:
+            # A record that can't be read must not keep the list from being shown.
+            return cls(trouble="Its record can't be understood.")
 
     @property
     def fields(self) -> dict[str, Any]:
