@@ -6,7 +6,6 @@ import argparse
 import json
 import shutil
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any
 
 from openface_runner.analysis import Analyser
 from openface_runner.cancellation import Cancellation
-from openface_runner.cli.files import check_that_they_are_files, make_folder, written_whole
+from openface_runner.cli.files import check_that_they_are_files, make_folder, name_given_twice, written_whole
 from openface_runner.cli.progress import bar
 from openface_runner.cli.wrong_use import WrongUse
 from openface_runner.media.request import AuModel, Request
@@ -102,9 +101,8 @@ def _as_they_end(futures: Iterable[Future[_Result]]) -> Iterator[Future[_Result]
 
 def _check_names(files: Sequence[Path], out: Path) -> None:
     check_that_they_are_files(files)
-    twice = [name for name, count in Counter(file.name for file in files).items() if count > 1]
-    if twice:
-        raise WrongUse(f"Several files are named {twice[0]!r} and would write the same result; use a DIR for each.")
+    if (twice := name_given_twice(files)) is not None:
+        raise WrongUse(f"Several files are named {twice!r} and would write the same result; use a DIR for each.")
     inputs = {file.resolve() for file in files}
     for file in files:
         for result in (_csv_of(out, file), _record_of(out, file)):

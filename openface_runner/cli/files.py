@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,11 @@ def check_that_they_are_files(files: Sequence[Path]) -> None:
     for file in files:
         if not file.is_file():
             raise WrongUse(f"{file} {'is a folder' if file.is_dir() else 'does not exist'}; name files.")
+
+
+def name_given_twice(files: Sequence[Path]) -> str | None:
+    """The first name that several of the files have, in whatever folders; None when there is none."""
+    return next((name for name, count in Counter(file.name for file in files).items() if count > 1), None)
 
 
 def make_folder(folder: Path) -> None:

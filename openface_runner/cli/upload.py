@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openface_runner.cli import following
-from openface_runner.cli.files import check_that_they_are_files
+from openface_runner.cli.files import check_that_they_are_files, name_given_twice
 from openface_runner.cli.following import say, say_json, warn
 from openface_runner.cli.jobs import OneContainer, follow
 from openface_runner.cli.progress import bar
@@ -81,9 +80,8 @@ def _check(files: Sequence[Path]) -> None:
     for file in files:
         if (reason := decline_reason(_ANY_CONTAINER, file.name)) is not None:
             raise WrongUse(f"{file.name!r} can't be the name of a medium: {reason}.")
-    twice = [name for name, count in Counter(file.name for file in files).items() if count > 1]
-    if twice:
-        raise WrongUse(f"Several files are named {twice[0]!r}: one would replace the other; upload them apart.")
+    if (twice := name_given_twice(files)) is not None:
+        raise WrongUse(f"Several files are named {twice!r}: one would replace the other; upload them apart.")
 
 
 def _upload(uploads: Uploads, files: Sequence[Path], metadata: dict[str, str]) -> set[Path]:
