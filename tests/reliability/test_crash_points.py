@@ -24,7 +24,7 @@ from openface_runner.records import State
 from tests.support.bench import Bench
 from tests.support.fake_openface import GOOD_IMAGE
 from tests.support.fault_report import FAULTS
-from tests.support.job_process import LEASE_SECONDS, with_short_claims
+from tests.support.job_process import LEASE_SECONDS, with_claims_of
 from tests.support.process_ends import ends
 from tests.support.samples import RECORDINGS
 from tests.support.storage_proxy import Predicate, Request, StorageProxy, call
@@ -113,7 +113,7 @@ def test_whatever_step_a_process_is_killed_at_the_next_delivery_ends_in_the_same
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda point: kill_at(bench, proxy, point), points))
     # As the host would start it anew; which sweeps the killed ones' folders.
-    bench.services = with_short_claims(bench.start())
+    bench.services = with_claims_of(LEASE_SECONDS, bench.start())
     assert list((bench.folder / "work").iterdir()) == []
     with ThreadPoolExecutor(len(points)) as pool:
         list(pool.map(lambda point: bench.run(point.medium), points))
@@ -140,7 +140,7 @@ def test_a_process_that_is_killed_while_openface_runs_takes_it_along(
     assert ends(openface)
     assert bench.record().state is State.RUNNING
     bench.program(GOOD_IMAGE)
-    bench.services = with_short_claims(bench.start())
+    bench.services = with_claims_of(LEASE_SECONDS, bench.start())
     bench.run()
     assert (bench.record().outcome, bench.csv()) == (Outcome.ANALYSED, EXPECTED)
     # A first try counts from the first renewal of its claim on: what is noted of a job is written with those.

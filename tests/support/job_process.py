@@ -14,15 +14,15 @@ LEASE_SECONDS = 15
 """The least that the service takes: tests wait for the end of claims."""
 
 
-def with_short_claims(services: Services, seconds: int = LEASE_SECONDS) -> Services:
-    """The same app, with claims that outlive their holders by less."""
+def with_claims_of(seconds: int, services: Services) -> Services:
+    """The same app, with claims that outlive their holders by so much."""
     jobs_container = services.settings.jobs_container
     return replace(services, records=services.account.records(jobs_container, lease_seconds=seconds))
 
 
 def main(container: str, name: str, lease_seconds: int) -> None:
     """Deliver an event."""
-    services = with_short_claims(services_module.start(), lease_seconds)
+    services = with_claims_of(lease_seconds, services_module.start())
     shutdown.stop_on_signals(services.running)
     analyse_blob(services, container, name)
 
