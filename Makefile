@@ -19,7 +19,7 @@ demo: setup
 test: setup setup-worker
 	@# Both Pythons are covered: the unit suite runs on the worker's, too, where that is another one.
 	@test ! -e .venv-worker/python.stamp || .venv-worker/bin/python -m pytest tests/unit
-	@# Two at a time, each with an Azurite of its own: most tests wait for something. More would starve each other's programs.
+	@# Two at a time, each with an Azurite of its own: most tests wait for something.
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # The container image, built and run on stand-ins for its two base images. Needs root, buildah and mmdebstrap (Debian).
